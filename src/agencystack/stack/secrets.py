@@ -1,0 +1,100 @@
+"""A secret value that cannot be printed, formatted, pickled or logged, and the redactor for everything else."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets as random_source
+import threading
+from typing import NoReturn
+from urllib.parse import quote, quote_plus
+
+MASK = "********"
+# Shorter values would turn ordinary words of a log line into masks.
+SHORTEST_REDACTED = 4
+
+
+class Secret:
+    """A value that is only ever read through :meth:`reveal`.
+
+    ``repr`` shows a mask, so tracebacks and dataclasses stay clean; ``str``, ``format`` and pickling raise
+    ``TypeError``, so that a leak is a failing test and not a line in a log.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError("a Secret holds text")
+        self._value = value
+        _known.add(value)
+
+    def reveal(self) -> str:
+        """Return the value, for handing it to the product it opens."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be turned into text; use reveal() where the product needs it")
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError("a Secret cannot be formatted; use reveal() where the product needs it")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied to another process")
+
+
+def generate(length: int = 32) -> Secret:
+    """Return a new random secret of ``length`` URL-safe characters (6 bits of entropy each)."""
+    return Secret(random_source.token_urlsafe(length)[:length])
+
+
+class _KnownValues:
+    """Every secret value this process holds, in each form it may appear in text."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._lock = threading.Lock()
+
+    def add(self, value: str) -> None:
+        if len(value) < SHORTEST_REDACTED:
+            return
+        forms = {
+            value,
+            json.dumps(value)[1:-1],
+            json.dumps(value, ensure_ascii=False)[1:-1],
+            repr(value)[1:-1],
+            quote(value, safe=""),
+            quote_plus(value),
+            base64.b64encode(value.encode()).decode(),
+        }
+        with self._lock:
+            self._forms |= forms
+
+    def redact(self, text: str) -> str:
+        with self._lock:
+            forms = sorted(self._forms, key=len, reverse=True)
+        for form in forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+
+_known = _KnownValues()
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with every secret this process has seen masked (plain, JSON, URL and base64 forms)."""
+    return _known.redact(text)
