@@ -160,7 +160,7 @@ class HttpApi:
 
     def _words(self, answer: httpx.Response) -> str:
         try:
-            return self._explain(answer.json())[:500]
+            return str(self._explain(answer.json()))[:500]
         except (json.JSONDecodeError, UnicodeDecodeError):
             return answer.headers.get("content-type", "no content")
 

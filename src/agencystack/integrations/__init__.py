@@ -1,0 +1,1 @@
+"""The integrations, one package a type, one module an application."""
