@@ -29,6 +29,7 @@ class HttpApi:
         ca_file: certificate authority to trust besides none other; the system's when absent.
         auth: user name and password for HTTP Basic, where the product wants that.
         explain: turns a product's refusal body into its own words; the default takes ``message`` or ``error``.
+        remedies: what the reader does about a status (401, 403, 429, ...), where the product's own remedy is known.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class HttpApi:
         auth: tuple[str, str] | None = None,
         ca_file: Path | None = None,
         explain: Callable[[Any], str] | None = None,
+        remedies: Mapping[int, str] | None = None,
     ) -> None:
         self.where = where
+        self._remedies = dict(remedies or {})
         self.base_url = base_url.rstrip("/")
         self._explain = explain or _plain_words
         verify = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
@@ -116,13 +119,15 @@ class HttpApi:
             raise AuthenticationFailed(
                 f"answered {answer.status_code} to {method} {path}: {redact(self._words(answer))}",
                 component=self.where,
-                remedy="check the credential named in stack.yaml and what it is allowed to do",
+                remedy=self._remedies.get(
+                    answer.status_code, "check the credential named in stack.yaml and what it is allowed to do"
+                ),
             )
         if answer.status_code in OVERLOADED:
             raise Unavailable(
                 f"answered {answer.status_code} to {method} {path}: {redact(self._words(answer))}",
                 component=self.where,
-                remedy="wait until it accepts requests again, then run again",
+                remedy=self._remedies.get(answer.status_code, "wait until it accepts requests again, then run again"),
             )
         if answer.is_redirect:
             raise BadAnswer(
@@ -162,7 +167,7 @@ class HttpApi:
         try:
             return str(self._explain(answer.json()))[:500]
         except (json.JSONDecodeError, UnicodeDecodeError):
-            return answer.headers.get("content-type", "no content")
+            return str(answer.headers.get("content-type", "no content"))
 
 
 def _plain_words(data: Any) -> str:
