@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ class HttpApi:
             auth=auth,
             verify=verify,
             timeout=DEFAULT_TIMEOUT,
+            # Every interface we use takes a credential with each call; a session beside it could only contradict it
+            # (ERPNext sets the cookies of a guest in answer to a token, facts/erpnext.md "Auth").
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     def close(self) -> None:
@@ -85,7 +89,7 @@ class HttpApi:
             BadAnswer: anything that is not JSON, and redirects.
         """
         answer = self.send(method, path, params=params, body=body, timeout=timeout)
-        data = self._json(answer)
+        data = self.decode(answer)
         if answer.is_success:
             return data
         raise Refused(
@@ -151,7 +155,8 @@ class HttpApi:
             remedy="check the address in stack.yaml (api_url is the one we use) and that the product runs",
         )
 
-    def _json(self, answer: httpx.Response) -> Any:
+    def decode(self, answer: httpx.Response) -> Any:
+        """Return the JSON of ``answer``, whatever its status; raises BadAnswer where there is none."""
         try:
             return answer.json()
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
