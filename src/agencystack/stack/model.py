@@ -1,0 +1,272 @@
+"""What ``stack.yaml`` says: which products are installed for whom, and how each is reached."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
+
+from agencystack.stack.errors import ComponentRef
+from agencystack.stack.references import SecretReference
+from agencystack.stack.values import (
+    AbsolutePath,
+    ClientId,
+    ContainerName,
+    Domain,
+    Email,
+    Host,
+    Name,
+    Network,
+    OneLine,
+    SshHost,
+    Url,
+    UserName,
+)
+
+SHARED = "shared"
+Type = Literal["email", "sso", "monitoring", "data-bridge"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Model(BaseModel):
+    """Unknown keys are mistakes, nothing is converted silently, nothing changes after reading."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Exec(_Model):
+    """How commands run where the product lives: on which machine, and in which container of it."""
+
+    local: Literal[True] | None = Field(
+        default=None, description="The product runs on this machine, outside of containers."
+    )
+    docker: ContainerName | None = Field(default=None, description="Container, on this machine or on the ssh host.")
+    ssh: SshHost | None = Field(default=None, description="HOST or USER@HOST, as for the ssh command.")
+    user: UserName | None = Field(default=None, description="Runs the product's code; never root.")
+    path: AbsolutePath | None = Field(default=None, description="The product's folder there, such as /var/www/html.")
+    url: Url | None = Field(default=None, description="Which site of a WordPress multisite is meant.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Exec:
+        if self.local and (self.docker or self.ssh):
+            raise PydanticCustomError(
+                "exec",
+                "names two ways at once",
+                {"write": "either local: true, or docker: CONTAINER, ssh: HOST or both of them"},
+            )
+        if not (self.local or self.docker or self.ssh):
+            raise PydanticCustomError(
+                "exec",
+                "does not say where commands run",
+                {"write": "local: true, docker: CONTAINER, ssh: HOST, or docker and ssh"},
+            )
+        return self
+
+
+class Component(_Model):
+    """One installed product; products without settings of their own are written like this."""
+
+    url: Url = Field(description="Public address: browsers, links, issuer.")
+    internal_url: Url | None = Field(default=None, description="As other components reach it; default: url.")
+    api_url: Url | None = Field(default=None, description="As we reach it; default: url.")
+    ca_file: AbsolutePath | None = Field(default=None, description="Certificates of a private authority, as PEM.")
+    exec: Exec | None = Field(default=None, description="How commands run where it lives.")
+    sends_from: tuple[Network, ...] = Field(default=(), strict=False, description="Networks its mail leaves from.")
+    sandbox: bool = Field(default=False, description="Its data may be changed by proofs.")
+
+    def reached_by_us(self) -> str:
+        """Return the address we call."""
+        return self.api_url or self.url
+
+    def reached_by_components(self) -> str:
+        """Return the address other components call."""
+        return self.internal_url or self.url
+
+    def secret_references(self) -> dict[str, SecretReference]:
+        """Return every secret this component needs, by the key it stands under."""
+        found = ((key, getattr(self, key)) for key in type(self).model_fields)
+        return {key: value for key, value in found if isinstance(value, SecretReference)}
+
+
+class Submission(_Model):
+    """Where applications hand in mail; found by asking when not given."""
+
+    host: Host | None = None
+    port: Port | None = None
+    security: Literal["tls", "starttls"] | None = None
+
+
+class Imap(_Model):
+    """Where mail is read back."""
+
+    host: Host | None = None
+    port: Port | None = None
+
+
+class Mailu(Component):
+    """The mail server; its REST API needs ``API=true`` and a token (``facts/mailu.md``)."""
+
+    api_token: SecretReference = Field(description="API_TOKEN of mailu.env.")
+    hostname: Host | None = Field(default=None, description="Name on its certificate; default: the host of url.")
+    submission: Submission = Submission()
+    imap: Imap = Imap()
+
+    def tls_name(self) -> str:
+        """Return the host name its certificate must carry."""
+        return self.hostname or urlsplit(self.url).hostname or ""
+
+
+class WordPress(Component):
+    """A WordPress site."""
+
+    mailer: Literal["wp-mail-smtp", "connector"] = Field(default="wp-mail-smtp", description="What sends its mail.")
+
+
+class ERPNext(Component):
+    """An ERPNext site."""
+
+    api_key: SecretReference = Field(description="Key of a user with the role System Manager.")
+    api_secret: SecretReference = Field(description="That user's secret.")
+
+
+class Listmonk(Component):
+    """A Listmonk server."""
+
+    api_user: OneLine = Field(description="Name of an API user.")
+    api_token: SecretReference = Field(description="That user's token.")
+
+
+class Chatwoot(Component):
+    """A Chatwoot server, configured by its environment file."""
+
+    env_file: AbsolutePath | None = Field(default=None, description="Its .env, on the machine that exec reaches.")
+    restart: tuple[str, ...] | None = Field(
+        default=None, strict=False, min_length=1, description="Program and arguments that restart it, on that machine."
+    )
+
+
+class CustomComponent(Component):
+    """A product of one's own, for a drop-in integration."""
+
+    custom: Literal[True] = Field(description="Says that the name is meant, and no typing error.")
+    settings: dict[str, JsonValue] = Field(
+        default={}, description="What the drop-in integration reads; never a secret."
+    )
+    credentials: dict[str, SecretReference] = Field(default={}, description="Secrets the drop-in integration needs.")
+
+    def secret_references(self) -> dict[str, SecretReference]:
+        """Return every secret this component needs, by the key it stands under."""
+        return {f"credentials.{name}": reference for name, reference in self.credentials.items()}
+
+
+class Components(_Model):
+    """The installed products by name; a name of one's own needs ``custom: true``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, CustomComponent]
+
+    mailu: Mailu | None = None
+    wordpress: WordPress | None = None
+    erpnext: ERPNext | None = None
+    listmonk: Listmonk | None = None
+    chatwoot: Chatwoot | None = None
+    keycloak: Component | None = None
+    grafana: Component | None = None
+    loki: Component | None = None
+    alloy: Component | None = None
+    uptime_kuma: Component | None = Field(default=None, alias="uptime-kuma")
+
+    def by_name(self) -> dict[str, Component]:
+        """Return what is installed, under the names used in ``stack.yaml``."""
+        known = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        return {name: value for name, value in known.items() if value is not None} | self.__pydantic_extra__
+
+
+_NO_COMPONENTS = Components.model_validate({})
+KNOWN_COMPONENTS = tuple(field.alias or name for name, field in Components.model_fields.items())
+
+
+class ApplicationSettings(_Model):
+    """What one integration of one application is told."""
+
+    sender: Email | None = Field(default=None, description="Address its mail comes from.")
+    sender_name: OneLine | None = Field(default=None, description="Name beside that address.")
+    replace: bool = Field(default=False, description="A working configuration that is not ours may be replaced.")
+    adopt: bool = Field(default=False, description="What a person made under our names may become ours.")
+    settings: dict[str, JsonValue] = Field(default={}, description="What this integration alone reads; never a secret.")
+
+
+Integrations = dict[Type, dict[Name, ApplicationSettings]]
+
+
+class Shared(_Model):
+    """What all clients share."""
+
+    components: Components = _NO_COMPONENTS
+
+
+class Client(_Model):
+    """One customer of the agency."""
+
+    domain: Domain = Field(description="Its mail addresses end in it.")
+    components: Components = _NO_COMPONENTS
+    integrations: Integrations = {}
+
+
+class Stack(_Model):
+    """All of ``stack.yaml``."""
+
+    version: Literal[1]
+    shared: Shared = Shared()
+    clients: dict[ClientId, Client] = {}
+
+    def component(self, client: str, name: str) -> tuple[ComponentRef, Component] | None:
+        """Return the component that serves a client: its own, else the shared one of that name, else ``None``."""
+        return self.components(client).get(name)
+
+    def components(self, client: str) -> dict[str, tuple[ComponentRef, Component]]:
+        """Return all components that serve a client, shared ones included; ``shared`` names those alone."""
+        found = {name: (ComponentRef(SHARED, name), value) for name, value in self.shared.components.by_name().items()}
+        if client != SHARED:
+            own = self.clients[client].components.by_name()
+            found |= {name: (ComponentRef(client, name), value) for name, value in own.items()}
+        return found
+
+    def application(self, client: str, type_: str, name: str) -> ApplicationSettings:
+        """Return what an integration of a client is told; the defaults where ``stack.yaml`` says nothing."""
+        of_type: dict[str, ApplicationSettings] = dict(self.clients[client].integrations).get(type_, {})  # type: ignore[call-overload]
+        return of_type.get(name, ApplicationSettings())
+
+    def secret_references(self, refs: list[ComponentRef] | None = None) -> dict[str, SecretReference]:
+        """Return the secrets that components need, by their path in ``stack.yaml``.
+
+        Args:
+            refs: the components that matter; all when not given.
+        """
+        return {
+            f"{place(ref)}.{key}": reference
+            for ref, component in self.all_components().items()
+            if refs is None or ref in refs
+            for key, reference in component.secret_references().items()
+        }
+
+    def all_components(self) -> dict[ComponentRef, Component]:
+        """Return every component once."""
+        groups = {SHARED: self.shared.components} | {client: value.components for client, value in self.clients.items()}
+        return {
+            ComponentRef(client, name): value
+            for client, group in groups.items()
+            for name, value in group.by_name().items()
+        }
+
+
+def place(ref: ComponentRef) -> str:
+    """Return where a component stands in ``stack.yaml``."""
+    return f"shared.components.{ref.name}" if ref.client == SHARED else f"clients.{ref.client}.components.{ref.name}"
