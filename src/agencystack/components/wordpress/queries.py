@@ -1,0 +1,73 @@
+"""What can be asked of a WordPress; all questions of a run are answered by one start of PHP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from agencystack.components.wordpress.models import MailState, Plugin, Site, SubmissionTry, SubmissionWay
+
+T = TypeVar("T")
+
+# 465 first: STARTTLS can be stripped by whoever sits in between (RFC 8314 section 3.3).
+SUBMISSION_WAYS = (SubmissionWay(port=465, security="tls"), SubmissionWay(port=587, security="starttls"))
+
+
+@dataclass(frozen=True)
+class Query(Generic[T]):
+    """One question.
+
+    Args:
+        name: of the program's function.
+        arguments: JSON of its arguments, the same text for the same question.
+        parse: turns PHP's answer into a value.
+    """
+
+    name: str
+    arguments: str
+    parse: Callable[[Any], T] = field(compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """Return what tells this question from others."""
+        return f"{self.name} {self.arguments}"
+
+    def asked(self) -> dict[str, Any]:
+        """Return the question as the program takes it."""
+        return {"name": self.name, "args": json.loads(self.arguments)}
+
+
+def _plugins(data: Any) -> dict[str, Plugin]:
+    found = [Plugin.model_validate(item) for item in data]
+    return {plugin.slug: plugin for plugin in found}
+
+
+def _marks(data: Any) -> dict[str, str]:
+    return {str(what): str(who) for what, who in dict(data["marks"]).items()}
+
+
+def _tries(data: Any) -> tuple[SubmissionTry, ...]:
+    return tuple(SubmissionTry.model_validate(item) for item in data)
+
+
+SITE: Query[Site] = Query("site", "{}", Site.model_validate)
+PLUGINS: Query[dict[str, Plugin]] = Query("plugins", "{}", _plugins)
+MAIL: Query[MailState] = Query("mail", "{}", MailState.of)
+OWNER: Query[dict[str, str]] = Query("owner", "{}", _marks)
+
+
+def submission(
+    host: str, *, ways: Sequence[SubmissionWay] = SUBMISSION_WAYS, ca: str = "", timeout: float = 5.0
+) -> Query[tuple[SubmissionTry, ...]]:
+    """Ask how mail can be handed to a server from inside the site; it stops at the first way that works.
+
+    Args:
+        host: name of the server; its certificate must name it.
+        ways: ports in the order they are tried.
+        ca: PEM of the authorities to trust in place of the system's.
+        timeout: seconds for each step of the conversation.
+    """
+    arguments = {"host": host, "ways": [way.model_dump() for way in ways], "ca": ca, "timeout": timeout}
+    return Query("submission", json.dumps(arguments, sort_keys=True), _tries)
