@@ -1,0 +1,1 @@
+"""Diff, order, apply, undo, record and prove: once, for every integration."""

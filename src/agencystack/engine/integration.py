@@ -1,0 +1,225 @@
+"""The public interface of an integration: what a module declares, and the site it is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from agencystack.engine.resource import Resource
+from agencystack.stack.errors import AgencyStackError, ComponentRef
+from agencystack.stack.secrets import Secret
+
+if TYPE_CHECKING:
+    from agencystack.engine.context import Component, Context
+
+
+class Support(StrEnum):
+    """How far an integration does what its capability says."""
+
+    SUPPORTED = "supported"
+    PARTIAL = "partial"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One thing an integration can, or cannot, do; the table in the documentation is made of these.
+
+    Args:
+        name: short, as a user would say it: ``sends mail through its own mailbox``.
+        support: how far.
+        proof: name of the proof that shows it; required unless unsupported.
+        reason: why it is partial or unsupported.
+        alternative: what a user can do instead.
+    """
+
+    name: str
+    support: Support
+    proof: str = ""
+    reason: str = ""
+    alternative: str = ""
+
+
+class Blocked(AgencyStackError):
+    """A prerequisite is absent, unreachable or in foreign hands: nothing is written."""
+
+    code = "blocked"
+
+
+class Unsupported(AgencyStackError):
+    """This product, version or edition cannot do it; the message says why, the remedy what to do instead."""
+
+    code = "unsupported"
+
+
+class Manual(AgencyStackError):
+    """A person must do a step we cannot; never counts as applied."""
+
+    code = "manual"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a proof saw.
+
+    Args:
+        ok: whether what was promised happened.
+        seen: facts a person can check, never a secret.
+        reason: why it failed, with the remedy; empty when ok.
+    """
+
+    ok: bool
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+class Proof(ABC):
+    """Uses an integration end to end, and says what it saw.
+
+    Attributes:
+        name: unique in its integration; named by a :class:`Capability`.
+    """
+
+    name: str
+
+    @abstractmethod
+    def run(self) -> Evidence:
+        """Use the integration as its users will, and clean up whatever happens."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the ``@integration`` line above a class says."""
+
+    type: str
+    application: str
+    provider: str | None
+    version: int
+
+
+@dataclass
+class Site:
+    """One application of one client, and the provider it is connected to: all an integration needs to know.
+
+    Args:
+        client: id of the client.
+        domain: the client's domain, ``acme.example``.
+        application: the component to configure.
+        provider: the component it is connected to, None for an integration without one.
+        settings: what ``stack.yaml`` says for this application and type.
+        context: connections, sealed secrets and exec of this run.
+        name: ``acme/email/wordpress``.
+    """
+
+    client: str
+    domain: str
+    application: Component
+    provider: Component | None
+    settings: Any
+    context: Context
+    name: str
+
+    def setting(self, key: str, default: Any) -> Any:
+        """Return what ``stack.yaml`` says for ``key``, else ``default``."""
+        value = getattr(self.settings, key, None)
+        if value is None:
+            value = (getattr(self.settings, "settings", None) or {}).get(key)
+        return default if value is None else value
+
+    def sealed(self, name: str) -> SealedValue:
+        """Return the handle of a secret that belongs to this integration."""
+        return SealedValue(self.context, f"{self.name}/{name}")
+
+
+class SealedValue:
+    """A secret of ours that may not exist yet, kept in the sealed store."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._context = context
+        self.name = name
+
+    def get(self) -> Secret | None:
+        """Return the value, or None when it was never made (or the store was lost)."""
+        return self._context.sealed.get(self.name)
+
+    def put(self, value: Secret) -> None:
+        """Keep ``value``; on disk before this returns."""
+        self._context.sealed.put(self.name, value)
+
+    def delete(self) -> None:
+        """Forget the value."""
+        self._context.sealed.delete(self.name)
+
+
+class Integration(ABC):
+    """One type for one application. Declared with :func:`integration`; built-ins use exactly this interface."""
+
+    declaration: ClassVar[Declaration]
+    capabilities: ClassVar[Sequence[Capability]] = ()
+
+    @abstractmethod
+    def resources(self, site: Site) -> Iterable[Resource]:
+        """Yield what shall be, in the order it is written (undone in reverse). Makes no call to any product.
+
+        Raises:
+            Blocked, Unsupported, Manual: nothing can be planned, with the reason.
+        """
+
+    @abstractmethod
+    def proofs(self, site: Site) -> Iterable[Proof]:
+        """Yield what shows that it works, end to end."""
+
+    def component_version(self, site: Site) -> str | None:
+        """Return the live version of the application, from what was read anyway, or None when it does not tell."""
+        return None
+
+    def warnings(self, site: Site) -> Iterable[str]:
+        """Yield what the plan should say beforehand: limits that will bite, choices with consequences."""
+        return ()
+
+    def former(self, site: Site, key: str) -> Resource | None:
+        """Return the resource that once had ``key`` and is no longer wanted, so that it can be removed or undone."""
+        return None
+
+    def rotate(self, site: Site) -> Callable[[], None] | None:
+        """Ask for new secrets at the next apply; return what takes that back, or None when nothing is generated."""
+        return None
+
+
+Declared = TypeVar("Declared", bound=type[Integration])
+
+
+def integration(
+    type: str,  # noqa: A002 - the word of our commands
+    application: str,
+    *,
+    provider: str | None = None,
+    version: int,
+) -> Callable[[Declared], Declared]:
+    """Declare the class below as an integration.
+
+    Args:
+        type: ``email``, ``sso``, ``monitoring`` or ``data-bridge``, or a type of your own.
+        application: name of the component it configures.
+        provider: name of the component it is connected to.
+        version: raised whenever what it writes changes; a raise re-applies and re-proves.
+    """
+
+    def declare(cls: Declared) -> Declared:
+        cls.declaration = Declaration(type, application, provider, version)
+        return cls
+
+    return declare
+
+
+def address_of(client: str, declaration: Declaration) -> str:
+    """Return the name of an integration of a client: ``acme/email/wordpress``."""
+    return f"{client}/{declaration.type}/{declaration.application}"
+
+
+def component_of(site: Site) -> ComponentRef:
+    """Return the application's reference, for error messages."""
+    return site.application.ref

@@ -1,0 +1,343 @@
+"""Make a plan from live reads: what each integration wants, what is there, and what that means."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agencystack.engine.context import Context
+from agencystack.engine.integration import Blocked, Integration, Manual, Site, Unsupported
+from agencystack.engine.ledger import Entry, Ledger
+from agencystack.engine.records import Record, Records
+from agencystack.engine.resource import Action, Change, FieldChange, Permission, Reading, Resource
+from agencystack.engine.values import Fields, Fingerprinter, digest, fingerprint, same
+from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, ComponentRef, Unavailable
+from agencystack.stack.secrets import redact
+
+# Reading waits for products, not for us: more threads than cores.
+READERS = 16
+
+Key = tuple[ComponentRef, str]
+
+
+class Status(StrEnum):
+    """What is true of an integration, from a live read; each is explained in docs/status.md."""
+
+    APPLIED = "applied"
+    UNVERIFIED = "unverified"
+    PENDING = "pending"
+    DRIFTED = "drifted"
+    BLOCKED = "blocked"
+    MANUAL = "manual"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass
+class Step:
+    """One resource in a plan.
+
+    Args:
+        resource: what is wanted.
+        users: names of the integrations of this plan that want it.
+        former: it was wanted once and is to be given back.
+    """
+
+    resource: Resource
+    users: list[str]
+    former: bool = False
+    reading: Reading | None = None
+    wanted: Fields = field(default_factory=dict)
+    change: Change | None = None
+    problem: AgencyStackError | None = None
+
+    @property
+    def key(self) -> Key:
+        """The identity of the resource in the whole stack."""
+        return self.resource.component, self.resource.key
+
+
+@dataclass
+class IntegrationPlan:
+    """One integration of one client in a plan."""
+
+    integration: Integration
+    site: Site
+    steps: list[Step] = field(default_factory=list)
+    status: Status = Status.PENDING
+    reason: str = ""
+    problem: AgencyStackError | None = None
+    warnings: list[str] = field(default_factory=list)
+    record: Record | None = None
+    fingerprint: str = ""
+
+    @property
+    def name(self) -> str:
+        """``acme/email/wordpress``."""
+        return self.site.name
+
+    @property
+    def changes(self) -> list[Step]:
+        """The steps that change something."""
+        return [step for step in self.steps if step.change is not None]
+
+    @property
+    def proven(self) -> bool:
+        """Say that every proof of the last run passed, for what is wanted now."""
+        return self.record is not None and bool(self.record.verified_at) and self.record.fingerprint == self.fingerprint
+
+
+@dataclass
+class Plan:
+    """All integrations a command is about."""
+
+    integrations: list[IntegrationPlan]
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> int:
+        """How many resources are to change; one that several integrations use counts once."""
+        return len({step.key for plan in self.integrations for step in plan.changes})
+
+    @property
+    def foreign(self) -> list[Step]:
+        """The steps that stop only because something is not ours."""
+        return [s for p in self.integrations for s in p.steps if isinstance(s.problem, ForeignHands)]
+
+
+class ForeignHands(Blocked):
+    """Something works there that is not ours, and nobody said that we may change it."""
+
+    code = "foreign"
+
+
+class Conflict(AgencyStackError):
+    """Two integrations want different values of one resource."""
+
+    code = "conflict"
+
+
+def make_plan(
+    sites: Iterable[tuple[Integration, Site]],
+    context: Context,
+    ledger: Ledger,
+    records: Records,
+    granted: Mapping[Key, Permission] | None = None,
+) -> Plan:
+    """Read everything the integrations want and compare; changes nothing.
+
+    Args:
+        sites: the integrations and where they apply.
+        context: connections of this run.
+        ledger: what we did before, for secrets that cannot be read back and for what is no longer wanted.
+        records: what was applied and proven before.
+        granted: permissions given by a person during this command, beside those of ``stack.yaml``.
+    """
+    plans = [IntegrationPlan(integration, site) for integration, site in sites]
+    clients = {plan.site.client for plan in plans} | {"shared"}
+    known = {(_ref(e.component), e.key): e for c in sorted(clients) for e in ledger.of_client(c)}
+    steps: dict[Key, Step] = {}
+    for plan in plans:
+        declaration = plan.integration.declaration
+        plan.record = records.get(plan.site.client, declaration.type, declaration.application)
+        _declare(plan, steps, known)
+    _read_all(list(steps.values()))
+    permissions = _permissions(plans, granted or {})
+    for step in steps.values():
+        decide(step, known.get(step.key), context.sealed.fingerprint, permissions.get(step.key, frozenset()))
+    for plan in plans:
+        _conclude(plan, context.sealed.fingerprint)
+    return Plan(plans)
+
+
+def compare(wanted: Fields, reading: Reading, entry: Entry | None, of_secret: Fingerprinter) -> tuple[FieldChange, ...]:
+    """Return the declared fields whose live value is not the wanted one; a pure function."""
+    live = reading.fields or {}
+    hashes = entry.secrets if entry else {}
+    return tuple(
+        FieldChange(name, live.get(name), value)
+        for name, value in wanted.items()
+        if reading.absent or not same(value, live.get(name), hashes.get(name), of_secret)
+    )
+
+
+def decide(step: Step, entry: Entry | None, of_secret: Fingerprinter, permissions: frozenset[Permission]) -> None:
+    """Turn what was read into a change, a problem, or nothing."""
+    step.change = None
+    if step.problem is not None and not isinstance(step.problem, ForeignHands):
+        return
+    step.problem = None
+    if step.reading is None:
+        return
+    if step.former:
+        fields = tuple(FieldChange(name, value, None) for name, value in (step.reading.fields or {}).items())
+        step.change = Change(Action.DELETE, fields, {}, step.reading)
+        return
+    differences = compare(step.wanted, step.reading, entry, of_secret)
+    if not differences:
+        return
+    foreign = step.reading.foreign
+    if foreign is not None and foreign.permission not in permissions:
+        step.problem = ForeignHands(
+            foreign.what,
+            component=step.resource.component,
+            remedy=f"to let us change it, write `{foreign.permission}: true` for this application in stack.yaml",
+        )
+        return
+    step.change = Change(_action(step.reading), differences, step.wanted, step.reading)
+
+
+def _action(reading: Reading) -> Action:
+    if reading.absent:
+        return Action.CREATE
+    if reading.foreign is not None and reading.foreign.permission is Permission.ADOPT:
+        return Action.ADOPT
+    return Action.UPDATE
+
+
+def _declare(plan: IntegrationPlan, steps: dict[Key, Step], known: Mapping[Key, Entry]) -> None:
+    """Collect the resources of one integration, and those it once wanted and wants no more."""
+    try:
+        resources = list(plan.integration.resources(plan.site))
+        plan.warnings = list(plan.integration.warnings(plan.site))
+    except AgencyStackError as error:
+        plan.problem = error
+        return
+    wanted = set()
+    for resource in resources:
+        key = (resource.component, resource.key)
+        wanted.add(key)
+        step = steps.setdefault(key, Step(resource, []))
+        step.users.append(plan.name)
+        plan.steps.append(step)
+    for key, entry in known.items():
+        if plan.name not in entry.users or key in wanted:
+            continue
+        former = plan.integration.former(plan.site, entry.key)
+        if former is None:
+            plan.warnings.append(f"{entry.component}: {entry.key} is no longer wanted and is left as it is")
+        elif key not in steps and entry.users == [plan.name]:
+            steps[key] = Step(former, [plan.name], former=True)
+            plan.steps.append(steps[key])
+
+
+def _read_all(steps: Sequence[Step]) -> None:
+    """Read every resource: components at the same time, the resources of one component one after the other."""
+    by_component: dict[ComponentRef, list[Step]] = defaultdict(list)
+    for step in steps:
+        by_component[step.resource.component].append(step)
+    if not by_component:
+        return
+    with ThreadPoolExecutor(min(READERS, len(by_component)), thread_name_prefix="read") as pool:
+        list(pool.map(_read_component, by_component.values()))
+
+
+def _read_component(steps: Sequence[Step]) -> None:
+    broken: AgencyStackError | None = None
+    for step in steps:
+        if broken is not None:
+            # One answer is enough: a component that is down is not asked, and waited for, once per resource.
+            step.problem = broken
+            continue
+        read_step(step)
+        if isinstance(step.problem, Unavailable | AuthenticationFailed) and step.problem.component == step.key[0]:
+            broken = step.problem
+
+
+def read_step(step: Step) -> None:
+    """Read one resource and what is wanted of it; whatever fails becomes the step's problem."""
+    try:
+        step.reading = step.resource.read()
+        step.wanted = {} if step.former else step.resource.wanted()
+    except AgencyStackError as error:
+        step.problem = error
+    except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
+        step.problem = AgencyStackError(
+            f"reading {step.resource.key} failed: {redact(repr(error))}",
+            component=step.resource.component,
+            remedy="this is a defect of the integration; the run log has the traceback",
+        )
+        step.problem.__cause__ = error
+
+
+def _permissions(
+    plans: Sequence[IntegrationPlan], granted: Mapping[Key, Permission]
+) -> dict[Key, frozenset[Permission]]:
+    found: dict[Key, set[Permission]] = defaultdict(set)
+    for plan in plans:
+        allowed = {p for p in Permission if plan.site.setting(p.value, False)}
+        for step in plan.steps:
+            found[step.key] |= allowed
+    for key, permission in granted.items():
+        found[key].add(permission)
+    return {key: frozenset(permissions) for key, permissions in found.items()}
+
+
+def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
+    """Say what is true of the integration."""
+    declaration = plan.integration.declaration
+    for step in plan.steps:
+        if plan.problem is None and step.problem is not None:
+            plan.problem = step.problem
+    plan.fingerprint = fingerprint_of(plan, of_secret)
+    if plan.problem is not None:
+        plan.status, plan.reason = _status_of(plan.problem), str(plan.problem)
+    elif plan.changes:
+        plan.status, plan.reason = _difference(plan)
+    else:
+        plan.status, plan.reason = _verdict(plan, declaration.version)
+
+
+def fingerprint_of(plan: IntegrationPlan, of_secret: Fingerprinter) -> str:
+    """Return the hash of what is wanted, in this version of the integration."""
+    parts = [f"version {plan.integration.declaration.version}"]
+    parts += [f"{s.key[0]} {s.key[1]} {fingerprint(s.wanted, of_secret)}" for s in plan.steps if not s.former]
+    return digest(parts)
+
+
+def _status_of(problem: AgencyStackError) -> Status:
+    if isinstance(problem, Unsupported):
+        return Status.UNSUPPORTED
+    if isinstance(problem, Manual):
+        return Status.MANUAL
+    return Status.BLOCKED
+
+
+def _difference(plan: IntegrationPlan) -> tuple[Status, str]:
+    what = "; ".join(describe(step.change, step.resource) for step in plan.changes if step.change)
+    if plan.record is None:
+        return Status.PENDING, f"not applied yet: {what}"
+    if plan.record.fingerprint != plan.fingerprint:
+        return Status.PENDING, f"wanted something else when last applied: {what}"
+    return Status.DRIFTED, f"changed since it was applied: {what}"
+
+
+def describe(change: Change, resource: Resource) -> str:
+    """Name a change in a few words, without values."""
+    names = ", ".join(field_change.name for field_change in change.fields)
+    return f"{change.action} {resource.key}" + (f" ({names})" if change.action in {"update", "adopt"} else "")
+
+
+def _verdict(plan: IntegrationPlan, version: int) -> tuple[Status, str]:
+    record = plan.record
+    if record is None:
+        return Status.UNVERIFIED, "everything is as wanted, but nothing was applied or proven by us"
+    failed = [proof for proof in record.proofs if not proof.ok and proof.fingerprint == plan.fingerprint]
+    if failed:
+        return Status.UNVERIFIED, f"proof failed: {failed[0].name}: {failed[0].reason}"
+    if record.fingerprint != plan.fingerprint or not record.verified_at:
+        return Status.UNVERIFIED, "live is as wanted, but no proof has passed since"
+    live_version = plan.integration.component_version(plan.site)
+    if live_version is not None and record.component_version not in {None, live_version}:
+        return Status.UNVERIFIED, (
+            f"{plan.site.application.ref.name} went from {record.component_version} to {live_version} "
+            "since the last proof"
+        )
+    return Status.APPLIED, ""
+
+
+def _ref(text: str) -> ComponentRef:
+    client, _, name = text.partition("/")
+    return ComponentRef(client, name)

@@ -1,0 +1,288 @@
+"""One command from selection to result: what the CLI, and later the console, call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from agencystack.engine.applying import Observer, Result, Workshop, apply, prove
+from agencystack.engine.context import Component, Context, now
+from agencystack.engine.integration import Integration, Site, address_of
+from agencystack.engine.ledger import Ledger
+from agencystack.engine.locks import Locks
+from agencystack.engine.planning import IntegrationPlan, Key, Plan, make_plan
+from agencystack.engine.records import ProofRecord, Records
+from agencystack.engine.registry import Found, Registry
+from agencystack.engine.resource import Permission
+from agencystack.engine.runlog import RunLog
+from agencystack.engine.undoing import UndoPlan, carry_out, plan_undo
+from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
+from agencystack.stack.model import SHARED, Stack
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a command line asks for; empty means all.
+
+    Args:
+        types: email, sso, ...
+        clients: ids of clients.
+        applications: names given with --component.
+    """
+
+    types: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+
+
+@dataclass
+class Selection:
+    """The integrations a command is about, and what was left out and why."""
+
+    sites: list[tuple[Integration, Site]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    replaced: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def clients(self) -> list[str]:
+        """The clients concerned."""
+        return sorted({site.client for _, site in self.sites})
+
+
+class Session:
+    """One run over one stack.
+
+    Args:
+        stack: what is installed.
+        registry: the known integrations.
+        context: connections, secrets and id of this run.
+        command: the command line, for locks and history; holds no secret.
+        observer: told about progress.
+    """
+
+    def __init__(self, stack: Stack, registry: Registry, context: Context, command: str, observer: Observer) -> None:
+        self.stack = stack
+        self.registry = registry
+        self.context = context
+        self.command = command
+        state = context.home.state_dir
+        self.ledger = Ledger(state, context.sealed)
+        self.records = Records(state)
+        self.locks = Locks(state)
+        self._observer = observer
+        self._log: RunLog | None = None
+        self._log_lock = threading.Lock()
+
+    @property
+    def log(self) -> RunLog:
+        """The log of this run, begun at the first use: commands that only read leave none."""
+        with self._log_lock:
+            if self._log is None:
+                self._log = RunLog(self.context.home.log_dir, self.context.run)
+                self._log.info("run", command=self.command, by=self.context.by)
+            return self._log
+
+    def close(self) -> None:
+        """Close connections and log."""
+        self.context.close()
+        if self._log is not None:
+            self._log.close()
+
+    def select(self, wish: Wish) -> Selection:
+        """Return the integrations ``wish`` means.
+
+        Raises:
+            UsageError: an unknown client, type or component, or a component the client does not have.
+        """
+        self._refuse_unknown(wish)
+        selection = Selection()
+        clients = wish.clients or tuple(self.stack.clients)
+        for client in clients:
+            for found in self.registry.all:
+                if _meant(found, wish):
+                    self._add(selection, client, found)
+        self._refuse_absent(wish, clients)
+        return selection
+
+    def plan(self, selection: Selection, granted: dict[Key, Permission] | None = None) -> Plan:
+        """Read everything and compare; changes nothing."""
+        plan = make_plan(selection.sites, self.context, self.ledger, self.records, granted)
+        plan.skipped = selection.skipped
+        for item in plan.integrations:
+            source = selection.replaced.get(item.name)
+            if source:
+                item.warnings.append(f"the built-in integration is replaced by {source}")
+        return plan
+
+    def integrate(
+        self, plan: Plan, granted: dict[Key, Permission] | None = None, *, reprove: bool = False
+    ) -> list[Result]:
+        """Carry out a plan, prove, record, and add to the history what happened. The caller holds :meth:`locked`."""
+        results = apply(plan, self._workshop(), granted, reprove=reprove)
+        for result in results:
+            if result.changes or result.error or result.proofs:
+                self._remember("integrate", result.plan.site, result.plan.integration, result.status,
+                               len(result.changes), result.reason)  # fmt: skip
+        return results
+
+    def verify(self, plan: Plan) -> list[tuple[IntegrationPlan, list[ProofRecord]]]:
+        """Run the proofs of everything that was applied; what cannot be proven is a failed proof with the reason."""
+        shop = self._workshop()
+        seen = []
+        for item in plan.integrations:
+            proofs = prove(item, shop) if item.problem is None else [_unprovable(item)]
+            seen.append((item, proofs))
+        return seen
+
+    def plan_undo(self, selection: Selection, *, run: str | None, force: bool) -> list[UndoPlan]:
+        """Say what undo would do; changes nothing."""
+        sites = [pair for pair in reversed(selection.sites) if self._applied(pair[1])]
+        return plan_undo(sites, self.context, self.ledger, run=run, force=force)
+
+    def undo(self, plans: Sequence[UndoPlan], *, run: str | None) -> dict[str, AgencyStackError]:
+        """Carry out undo; return what failed by integration. The caller holds :meth:`locked`."""
+        errors: dict[str, AgencyStackError] = {}
+        for plan in plans:
+            try:
+                if plan.problem is not None:
+                    raise plan.problem
+                with self.locks.shared(self.command):
+                    carry_out(plan, self.ledger, self.context)
+                declaration = plan.integration.declaration
+                if run is None or not self._touched(plan.site):
+                    self.records.delete(plan.site.client, declaration.type, declaration.application)
+                changes = sum(step.change is not None for step in plan.steps)
+                notes = "; ".join(note for step in plan.steps for note in step.left)
+                self._remember("undo", plan.site, plan.integration, "undone", changes, notes)
+            except AgencyStackError as error:
+                self.log.error("undo failed", error, integration=plan.name)
+                errors[plan.name] = error
+                self._remember("undo", plan.site, plan.integration, "failed", 0, str(error))
+        return errors
+
+    def rotate(self, selection: Selection) -> list[Result]:
+        """Replace generated secrets: new, apply, prove, revoke old; back to the old one where the proof fails."""
+        takebacks: dict[str, Callable[[], None]] = {}
+        rotated = Selection(skipped=selection.skipped)
+        for integration, site in selection.sites:
+            takeback = integration.rotate(site) if self._applied(site) else None
+            if takeback is not None:
+                takebacks[site.name] = takeback
+                rotated.sites.append((integration, site))
+        results = self.integrate(self.plan(rotated), reprove=True)
+        failed = [result for result in results if result.exit_code is not ExitCode.DONE]
+        for result in failed:
+            takebacks[result.plan.name]()
+            self.log.info("rotation taken back", integration=result.plan.name, reason=result.reason)
+        if failed:
+            again = Selection(sites=[(r.plan.integration, r.plan.site) for r in failed])
+            for result in self.integrate(self.plan(again)):
+                self.log.info("after taking back", integration=result.plan.name, status=result.status)
+        return results
+
+    def locked(self, clients: Sequence[str]) -> AbstractContextManager[None]:
+        """Hold the locks of ``clients`` for a change."""
+        return self.locks.clients(clients, self.command)
+
+    def _workshop(self) -> Workshop:
+        return Workshop(
+            self.context, self.ledger, self.records, self.locks, self.log, self.command, self._observer
+        )  # fmt: skip
+
+    def _applied(self, site: Site) -> bool:
+        """Say whether anything of this integration is on record, complete or not."""
+        client, type_, application = site.name.split("/", 2)
+        if self.records.get(client, type_, application) is not None:
+            return True
+        return self._touched(site)
+
+    def _touched(self, site: Site) -> bool:
+        """Say whether the ledger knows anything this integration uses."""
+        return any(site.name in entry.users for part in (site.client, SHARED) for entry in self.ledger.of_client(part))
+
+    def _add(self, selection: Selection, client: str, found: Found) -> None:
+        declaration = found.integration.declaration
+        components = self.stack.components(client)
+        if declaration.application not in components:
+            return
+        name = address_of(client, declaration)
+        provider = components.get(declaration.provider) if declaration.provider else None
+        if declaration.provider and provider is None:
+            selection.skipped.append(f"{name}: there is no {declaration.provider} for this client in stack.yaml")
+            return
+        site = Site(
+            client=client,
+            domain=self.stack.clients[client].domain,
+            application=Component(*components[declaration.application]),
+            provider=Component(*provider) if provider else None,
+            settings=self.stack.application(client, declaration.type, declaration.application),
+            context=self.context,
+            name=name,
+        )
+        selection.sites.append((found.integration, site))
+        if found.replaces:
+            selection.replaced[name] = str(found.source)
+
+    def _refuse_unknown(self, wish: Wish) -> None:
+        for client in wish.clients:
+            if client not in self.stack.clients:
+                known = ", ".join(self.stack.clients) or "none"
+                raise UsageError(f"there is no client {client!r} in stack.yaml", remedy=f"the clients there: {known}")
+        for type_ in wish.types:
+            if type_ not in self.registry.types:
+                raise UsageError(
+                    f"there is no type {type_!r}", remedy=f"the types: {', '.join(self.registry.types)}, all"
+                )
+        known_names = {
+            found.integration.declaration.application for found in self.registry.all if _of_type(found, wish)
+        }
+        for name in wish.applications:
+            if name not in known_names:
+                raise UsageError(
+                    f"no integration {' or '.join(wish.types) or 'of any type'} exists for component {name!r}",
+                    remedy=f"the components: {', '.join(sorted(known_names)) or 'none'}",
+                )
+
+    def _refuse_absent(self, wish: Wish, clients: Sequence[str]) -> None:
+        for name in wish.applications:
+            if not any(name in self.stack.components(client) for client in clients):
+                raise UsageError(
+                    f"{', '.join(clients) or 'no client'} has no component {name!r} in stack.yaml",
+                    remedy="add it there, or leave --component out",
+                )
+
+    def _remember(
+        self, command: str, site: Site, integration: Integration, status: str, changes: int, reason: str
+    ) -> None:
+        declaration = integration.declaration
+        self.records.history(
+            {
+                "run": self.context.run,
+                "by": self.context.by,
+                "command": command,
+                "client": site.client,
+                "type": declaration.type,
+                "component": declaration.application,
+                "version": declaration.version,
+                "status": str(status),
+                "changes": changes,
+                "reason": reason,
+            }
+        )
+
+
+def _meant(found: Found, wish: Wish) -> bool:
+    application = found.integration.declaration.application
+    return _of_type(found, wish) and (not wish.applications or application in wish.applications)
+
+
+def _of_type(found: Found, wish: Wish) -> bool:
+    return not wish.types or found.integration.declaration.type in wish.types
+
+
+def _unprovable(item: IntegrationPlan) -> ProofRecord:
+    return ProofRecord(
+        name="can be proven", ok=False, reason=item.reason, seconds=0.0, at=now(), fingerprint=item.fingerprint
+    )

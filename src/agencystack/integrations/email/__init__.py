@@ -1,0 +1,1 @@
+"""Every application sends through Mailu, from a mailbox of its own."""
