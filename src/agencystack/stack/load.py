@@ -44,7 +44,7 @@ class Mistake:
         return f"line {self.line}, column {self.column}: {self.path or 'the file'} {self.wrong}; write {self.write}"
 
 
-class StackMistakes(ConfigurationError):  # noqa: N818 - it is the list of mistakes
+class StackMistakes(ConfigurationError):
     """Everything that is wrong in ``stack.yaml``; ``missing`` names the required values that are not there."""
 
     def __init__(self, file: str, mistakes: Sequence[Mistake]) -> None:

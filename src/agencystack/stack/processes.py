@@ -24,13 +24,15 @@ _INHERITED = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"),
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
 )
+# For another user: our own search path may lead through folders that user cannot enter.
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class OutOfTime(Exception):  # noqa: N818
+class OutOfTime(Exception):
     """The program did not end in time; its process group was killed."""
 
 
-class TooMuchOutput(Exception):  # noqa: N818
+class TooMuchOutput(Exception):
     """The program printed more than :data:`LARGEST_OUTPUT`; its process group was killed."""
 
 
@@ -58,7 +60,7 @@ def clean_environment(run_as: RunAs | None = None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     kept |= {"LC_ALL": "C.UTF-8"}
     if run_as is not None:
-        kept |= {"HOME": run_as.home, "USER": run_as.name, "LOGNAME": run_as.name}
+        kept |= {"HOME": run_as.home, "USER": run_as.name, "LOGNAME": run_as.name, "PATH": _SYSTEM_PATH}
         for name in ("SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"):
             kept.pop(name, None)
     return kept
