@@ -197,15 +197,15 @@ _MAIL_CAUSES = (
         "give the mail server a certificate ERPNext's system trusts, or add its authority there",
     ),
     _cause(
+        "timed out",
+        lambda target, _: f"{target} did not answer ERPNext in time",
+        "check the firewall between the two and that the mail server is not overloaded",
+    ),
+    _cause(
         "WRONG_VERSION_NUMBER|STARTTLS extension not supported|SSLError|\\[SSL|SMTP AUTH extension not supported"
         "|Connection unexpectedly closed|UNEXPECTED_EOF",
         lambda target, _: f"TLS does not fit {target}: ERPNext and the server expect different kinds on that port",
         "port 465 wants use_ssl_for_outgoing, port 587 wants use_tls",
-    ),
-    _cause(
-        "timed out",
-        lambda target, _: f"{target} did not answer ERPNext in time",
-        "check the firewall between the two and that the mail server is not overloaded",
     ),
     _cause(
         "please run connect\\(\\) first|is required",

@@ -1,0 +1,179 @@
+"""The stand-in's HTTP side: who asks, which document or function is meant, and the form of the answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agencystack.sandbox.erpnext.behaviours import all_documents
+from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, give_birth
+from agencystack.sandbox.erpnext.documents import GUEST, Work
+from agencystack.sandbox.erpnext.errors import FrappeError, broken, nothing_there, packed, unauthenticated
+from agencystack.sandbox.erpnext.listing import rows
+from agencystack.sandbox.erpnext.mail_servers import Patience
+from agencystack.sandbox.erpnext.methods import Methods, from_json
+from agencystack.sandbox.erpnext.sending import Mail
+from agencystack.sandbox.erpnext.store import Store
+
+METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
+# Medians of the product with one client, in seconds (facts/erpnext.md "Speed", contract/erpnext/*.json "ms").
+_LATENCY = {"ping": 0.007, "GET": 0.013, "POST": 0.03, "PUT": 0.045, "DELETE": 0.12, "make": 0.15}
+# The product answers even a token with the cookies of a guest.
+_GUEST_COOKIES = ("sid=Guest", "system_user=no", "full_name=Guest", "user_id=Guest", "user_image=")
+_RESOURCE = re.compile(r"/api/resource/(?P<doctype>[^/]+)(?:/(?P<name>[^/]+))?/?")
+_METHOD = re.compile(r"/api/method/(?P<method>[^/]+)/?")
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    path: str
+    params: Mapping[str, str]
+    arguments: Mapping[str, Any]
+    authorization: str
+
+
+class ErpNextStandIn:
+    """One ERPNext site.
+
+    Args:
+        state_dir: where it keeps its documents and keys; a new site is born there.
+        site_url: its public address, for the headers of mail.
+        company: the default of new documents.
+        latencies: answer no faster than the product does.
+        patience: how long it waits for mail servers.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        site_url: str = "http://erp.localhost",
+        company: str = "Sandbox GmbH",
+        latencies: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        self._store = Store(state_dir / "erpnext.json")
+        self._company = company
+        self._latencies = latencies
+        self._patience = patience or Patience()
+        self._documents = all_documents()
+        self._methods = Methods(self._documents, Mail(self._documents, site_url))
+        if self._store.is_empty:
+            give_birth(self._store, self._documents)
+        user = self._store.read_one("User", INTEGRATION_USER) or {}
+        self.api_key: str = user["api_key"]
+        self.api_secret: str = self._store.password(f"User/{INTEGRATION_USER}/api_secret") or ""
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=METHODS)])
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return PlainTextResponse("")
+        path = request.scope.get("raw_path", request.url.path.encode()).decode().partition("?")[0]
+        if not path.startswith("/api/"):
+            return HTMLResponse("<!DOCTYPE html><html><body><h1>Page not found</h1></body></html>", status_code=404)
+        raw = await request.body()
+        return await run_in_threadpool(self._served, request, path, raw)
+
+    def _served(self, request: Request, path: str, raw: bytes) -> Response:
+        started = time.monotonic()
+        work = Work(self._store, GUEST, self._company, self._patience)
+        try:
+            arguments = _arguments(request, raw)
+            headers = request.headers.get("authorization", "")
+            call = _Call(request.method, path, dict(request.query_params), arguments, headers)
+            work.user = _user(work, call.authorization)
+            status, body = self._routed(work, call)
+            work.transaction.commit()
+            if work.messages:
+                body["_server_messages"] = packed(work.messages)
+        except FrappeError as error:
+            status, body = error.status, error.body()
+        if self._latencies:
+            time.sleep(max(0.0, _latency(request.method, path) - (time.monotonic() - started)))
+        response = JSONResponse(body, status_code=status)
+        for cookie in _GUEST_COOKIES:
+            response.headers.append("set-cookie", f"{cookie}; Path=/; SameSite=Lax")
+        return response
+
+    def _routed(self, work: Work, call: _Call) -> tuple[int, dict[str, Any]]:
+        method = _METHOD.fullmatch(call.path)
+        if method:
+            return 200, self._methods.call(work, unquote(method["method"]), {**call.params, **call.arguments})
+        resource = _RESOURCE.fullmatch(call.path)
+        if not resource:
+            raise nothing_there()
+        doctype, name = unquote(resource["doctype"]), unquote(resource["name"] or "")
+        if name:
+            return self._one(work, call, doctype, name)
+        if call.method == "POST":
+            return 200, {"data": self._documents.insert(work, doctype, from_json(call.arguments))}
+        return 200, {"data": rows(work, doctype, call.params)}
+
+    def _one(self, work: Work, call: _Call, doctype: str, name: str) -> tuple[int, dict[str, Any]]:
+        if call.method == "PUT":
+            return 200, {"data": self._documents.update(work, doctype, name, from_json(call.arguments))}
+        if call.method == "DELETE":
+            self._documents.delete(work, doctype, name)
+            return 202, {"data": "ok"}
+        return 200, {"data": self._documents.get(work, doctype, name)}
+
+
+def _arguments(request: Request, raw: bytes) -> dict[str, Any]:
+    if not raw or "json" not in request.headers.get("content-type", ""):
+        return {}
+    try:
+        given = json.loads(raw)
+    except json.JSONDecodeError as error:
+        raise broken("JSONDecodeError", str(error), module="json.decoder") from error
+    return given if isinstance(given, dict) else {}
+
+
+def _user(work: Work, authorization: str) -> str:
+    """Return the user of a credential.
+
+    Raises:
+        FrappeError: 401 for every kind of wrong one.
+    """
+    if not authorization:
+        return GUEST
+    kind, _, credential = authorization.partition(" ")
+    if kind.lower() == "basic":
+        try:
+            credential = base64.b64decode(credential).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise unauthenticated() from None
+    elif kind.lower() != "token":
+        raise unauthenticated()
+    key, colon, secret = credential.partition(":")
+    found = [
+        user
+        for user in work.transaction.all("User")
+        if colon and key and user.get("api_key") == key and user["enabled"]
+    ]
+    for user in found:
+        stored = work.transaction.password("User", user["name"], "api_secret")
+        if stored and hmac.compare_digest(stored.encode(), secret.encode()):
+            return str(user["name"])
+    raise unauthenticated()
+
+
+def _latency(method: str, path: str) -> float:
+    if path.endswith("ping"):
+        return _LATENCY["ping"]
+    return _LATENCY["make"] if path.endswith("email.make") else _LATENCY.get(method, 0.0)

@@ -1,0 +1,154 @@
+"""What ERPNext does when mail settings and users are saved, beyond storing their fields."""
+
+from __future__ import annotations
+
+import re
+
+from agencystack.sandbox.erpnext.doctypes import DOMAIN_FIELDS
+from agencystack.sandbox.erpnext.documents import Behaviour, Documents, Work
+from agencystack.sandbox.erpnext.errors import FrappeError, bold, invalid, thrown
+from agencystack.sandbox.erpnext.mail_servers import check_domain, check_incoming, check_outgoing
+from agencystack.sandbox.erpnext.store import Document
+
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+")
+# With these as its server an account is tested even without a password.
+_LOCAL = ("127.0.0.1", "localhost")
+
+
+def all_documents() -> Documents:
+    """Return the documents of a site with everything they do."""
+    documents = Documents()
+    documents.behave("Email Domain", Behaviour(_domain_name, _check_domain, _DomainSaved(documents)))
+    documents.behave("Email Account", Behaviour(_account_name, _check_account, _OneDefault(documents)))
+    documents.behave("User", Behaviour(_user_name, _check_user))
+    documents.behave("Role", Behaviour(lambda role: str(role["role_name"])))
+    return documents
+
+
+def require_address(text: str) -> None:
+    """Refuse what is not an e-mail address."""
+    if not _ADDRESS.fullmatch(text):
+        raise invalid(f"{text} is not a valid Email Address", kind="InvalidEmailAddressError")
+
+
+def _domain_name(domain: Document) -> str:
+    return str(domain.get("domain_name") or "")
+
+
+def _check_domain(work: Work, domain: Document, _: Document | None) -> None:
+    domain["use_starttls"] = int(bool(domain["use_imap"] and domain["use_starttls"] and not domain["use_ssl"]))
+    check_domain(domain, work.patience)
+
+
+class _DomainSaved:
+    """Hands the servers of a domain to its accounts, which tests them."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def __call__(self, work: Work, domain: Document, _: Document | None) -> None:
+        for account in work.transaction.all("Email Account"):
+            if account.get("domain") != domain["name"]:
+                continue
+            changed = {**account, **{name: domain.get(name) for name in DOMAIN_FIELDS}}
+            try:
+                self._documents.save(work, changed, account)
+            except FrappeError as error:
+                text = f"Error has occurred in {account['name']}"
+                raise FrappeError(
+                    error.kind, text, module=error.module, messages=[*error.messages, thrown(text)]
+                ) from error
+
+
+def _account_name(account: Document) -> str:
+    if not account.get("email_account_name"):
+        local = str(account.get("email_id") or "").partition("@")[0]
+        account["email_account_name"] = re.sub(r"[_.-]", " ", local).title()
+    return str(account["email_account_name"])
+
+
+def _check_account(work: Work, account: Document, _: Document | None) -> None:
+    if account.get("email_id"):
+        require_address(str(account["email_id"]))
+    if not account["login_id_is_different"]:
+        account["login_id"] = None
+    elif not account.get("login_id"):
+        raise invalid("Login Id is required")
+    if account["enable_incoming"] and account["use_imap"] and not account["imap_folder"]:
+        raise invalid(f"You need to set one IMAP folder for {bold(account['email_id'])}")
+    account["use_starttls"] = int(bool(account["use_imap"] and account["use_starttls"] and not account["use_ssl"]))
+    if not account["awaiting_password"]:
+        _check_connections(work, account)
+    _drop_impossible_defaults(work, account)
+
+
+def _check_connections(work: Work, account: Document) -> None:
+    if account.get("password") or account.get("smtp_server") in _LOCAL:
+        if account["enable_incoming"]:
+            check_incoming(account, work.transaction, work.patience)
+        if account["enable_outgoing"]:
+            check_outgoing(account, work.transaction, work.patience)
+    elif account["enable_incoming"] or (account["enable_outgoing"] and not account["no_smtp_authentication"]):
+        raise invalid("Password is required or select Awaiting Password")
+
+
+def _drop_impossible_defaults(work: Work, account: Document) -> None:
+    dropped = []
+    for default, enable in (("default_incoming", "enable_incoming"), ("default_outgoing", "enable_outgoing")):
+        if account[default] and not account[enable]:
+            account[default] = 0
+            names = (bold(name.replace("_", " ").title()) for name in (default, enable))
+            dropped.append("{} has been disabled. It can only be enabled if {} is checked.".format(*names))
+    if dropped:
+        message = dropped[0] if len(dropped) == 1 else dropped
+        work.messages.append({"message": message, "title": "Defaults Updated", "indicator": "orange"})
+
+
+class _OneDefault:
+    """Takes the default mark from the account that had it, by saving that, which tests its servers."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def __call__(self, work: Work, account: Document, _: Document | None) -> None:
+        self.there_must_be_only_one_default(work, account)
+
+    def there_must_be_only_one_default(self, work: Work, account: Document) -> None:
+        """Named as in the product: the traceback of a failure is the only place that tells whose check failed."""
+        for default in ("default_incoming", "default_outgoing"):
+            others = work.transaction.all("Email Account") if account[default] else []
+            for other in others:
+                if other[default] and other["name"] != account["name"]:
+                    self._documents.save(work, {**other, default: 0}, other)
+
+
+def _user_name(user: Document) -> str:
+    user["email"] = str(user.get("email") or "").strip().lower()
+    return str(user["email"])
+
+
+def _check_user(work: Work, user: Document, _: Document | None) -> None:
+    require_address(user["email"])
+    user["full_name"] = " ".join(part for part in (user.get("first_name"), user.get("last_name")) if part)
+    user["username"] = user.get("username") or str(user.get("first_name") or "").lower() or None
+    user["language"] = user.get("language") or "en"
+    desk = [
+        row["role"] for row in user["roles"] if (work.transaction.get("Role", row["role"]) or {}).get("desk_access")
+    ]
+    user["user_type"] = "System User" if desk else "Website User"
+    user["new_password"] = ""
+    if not user["roles"]:
+        work.messages.append(_no_roles(user["name"]))
+
+
+def _no_roles(name: str) -> dict[str, object]:
+    return {
+        "message": f"Newly created user {bold(name)} has no roles enabled.",
+        "title": "No Roles Specified",
+        "indicator": "orange",
+        "primary_action": {
+            "label": "Add Roles",
+            "client_action": "frappe.set_route",
+            "args": ["Form", "User", name],
+        },
+    }

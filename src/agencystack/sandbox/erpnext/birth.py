@@ -1,0 +1,66 @@
+"""What a new site holds: its users and roles, and the placeholders for mail that every site is born with."""
+
+from __future__ import annotations
+
+import secrets
+
+from agencystack.sandbox.erpnext.documents import ADMINISTRATOR, Documents, Work
+from agencystack.sandbox.erpnext.store import Store
+
+INTEGRATION_USER = "integration@example.com"
+_ROLES = ("Administrator", "System Manager", "Sales Manager", "Sales User")
+# frappe/utils/install.py and frappe/desk/page/setup_wizard/install_fixtures.py; a default mark does not survive
+# there, since none of the accounts may send or receive.
+_PLACEHOLDERS = {
+    "Notifications": ("notifications@example.com", "example.com"),
+    "Replies": ("replies@example.com", "example.com"),
+    "Email Linking": ("email_linking@example.com", None),
+}
+
+
+def give_birth(store: Store, documents: Documents) -> None:
+    """Fill an empty store; the user for integrations gets an API key."""
+    work = Work(store, ADMINISTRATOR)
+    for role in _ROLES:
+        documents.plant(work, "Role", role, {"role_name": role})
+    _plant_user(work, documents, ADMINISTRATOR, "admin@example.com", _ROLES)
+    _plant_user(work, documents, INTEGRATION_USER, INTEGRATION_USER, _ROLES[1:], with_key=True)
+    documents.plant(
+        work,
+        "Email Domain",
+        "example.com",
+        {
+            "domain_name": "example.com",
+            "email_server": "imap.example.com",
+            "use_imap": 1,
+            "smtp_server": "smtp.example.com",
+        },
+    )
+    for name, (address, domain) in _PLACEHOLDERS.items():
+        servers = (
+            {"email_server": "imap.example.com", "use_imap": 1, "smtp_server": "smtp.example.com"} if domain else {}
+        )
+        documents.plant(
+            work, "Email Account", name, {"email_account_name": name, "email_id": address, "domain": domain, **servers}
+        )
+    work.transaction.commit()
+
+
+def _plant_user(
+    work: Work, documents: Documents, name: str, address: str, roles: tuple[str, ...], *, with_key: bool = False
+) -> None:
+    first = "Integration" if name == INTEGRATION_USER else name
+    values: dict[str, object] = {
+        "email": address,
+        "first_name": first,
+        "full_name": first,
+        "username": first.lower(),
+        "language": "en",
+        "user_type": "System User",
+        "send_welcome_email": 0,
+        "roles": [{"role": role} for role in roles],
+    }
+    if with_key:
+        # Frappe's own keys are 15 hexadecimal digits.
+        values |= {"api_key": secrets.token_hex(8)[:15], "api_secret": secrets.token_hex(8)[:15]}
+    documents.plant(work, "User", name, values)
