@@ -145,10 +145,13 @@ def _unknown_component(document: Document, location: KeyPath) -> KeyPath | None:
 
 def _mistake(document: Document, error: ErrorDetails) -> Mistake:
     location = tuple(part for part in error["loc"] if part != "[key]")
-    at_key = "[key]" in error["loc"] or error["type"] in {"extra_forbidden", "missing"}
-    position = document.nearest(location, key=at_key)
+    missing = error["type"] == "missing"
+    # What we check about a mapping itself is its name.
+    named = error["type"] == "value" and isinstance(_value(document.value, location), dict)
+    at_key = missing or named or "[key]" in error["loc"] or error["type"] == "extra_forbidden"
+    position = document.nearest(location[:-1] if missing else location, key=at_key)
     wrong, write = _words(error)
-    return _at(position, location, wrong, write, missing=error["type"] == "missing")
+    return _at(position, location, wrong, write, missing=missing)
 
 
 def _words(error: ErrorDetails) -> tuple[str, str]:

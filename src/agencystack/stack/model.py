@@ -41,8 +41,13 @@ class _Model(BaseModel):
     )
 
 
+_ELSEWHERE: dict[str, JsonValue] = {"anyOf": [{"required": ["docker"]}, {"required": ["ssh"]}]}
+
+
 class Exec(_Model):
     """How commands run where the product lives: on which machine, and in which container of it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["local"]}, _ELSEWHERE]})
 
     local: Literal[True] | None = Field(
         default=None, description="The product runs on this machine, outside of containers."
@@ -169,8 +174,10 @@ class CustomComponent(Component):
 class Components(_Model):
     """The installed products by name; a name of one's own needs ``custom: true``."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, CustomComponent]
+    model_config = ConfigDict(
+        extra="allow", frozen=True, json_schema_extra={"propertyNames": {"pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}}
+    )
+    __pydantic_extra__: dict[Name, CustomComponent]
 
     mailu: Mailu | None = None
     wordpress: WordPress | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -123,7 +122,7 @@ class SealedStore:
     def _open(self, sealed: str, context: str, shown: str) -> bytes:
         try:
             raw = base64.b64decode(sealed.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:
             raw = b""
         if not sealed.startswith(_PREFIX) or len(raw) <= _NONCE_BYTES:
             raise ConfigurationError(f"{shown} is not a sealed value", remedy="restore it with: agencystack restore")
@@ -144,7 +143,8 @@ class SealedStore:
 
     def _make_key(self, *, create: bool) -> None:
         """Make the key, unless there are secrets that a new key could never open."""
-        if not create or self.names():
+        # Asked again after looking for secrets: another process may have made the key and sealed with it in between.
+        if (not create or self.names()) and not self._key_file.exists():
             raise ConfigurationError(
                 f"the key of the sealed store, {self._key_file}, is missing",
                 remedy="put it back from your backup, or name it in AGENCYSTACK_KEY_FILE",
@@ -173,7 +173,7 @@ def _read_key(path: Path) -> bytes:
         raise ConfigurationError(f"the key {path} is open to other users", remedy=f"chmod 600 {path}")
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise ConfigurationError(
