@@ -60,7 +60,6 @@ class MailuStandIn:
         recipients_per_day: ``MESSAGE_RATELIMIT``, by mailbox.
         wrong_tokens_per_hour: ``AUTH_RATELIMIT_IP``, by /24 network.
         require_tokens: ``AUTH_REQUIRE_TOKENS``: mail logins by application token only.
-        mailbox_size: tells the bytes a mailbox holds; without it, what the mail side last said.
         clock: monotonic seconds, for the rate limits, which (unlike the state) a restart forgets.
     """
 
@@ -75,14 +74,13 @@ class MailuStandIn:
         recipients_per_day: int = 200,
         wrong_tokens_per_hour: int = 5,
         require_tokens: bool = False,
-        mailbox_size: Callable[[str], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.api_token = api_token
         self.hostname = hostname
         self.domain = domain
         self._require_tokens = require_tokens
-        self._mailbox_size = mailbox_size
+        self._mailbox_size: Callable[[str], int] | None = None
         self._clock = clock
         self._wrong_tokens = MovingWindow(wrong_tokens_per_hour, HOUR, clock)
         self._recipients = MovingWindow(recipients_per_day, DAY, clock)
@@ -177,8 +175,12 @@ class MailuStandIn:
         with self.reading() as state:
             return self._used(state.users[address.lower()])
 
+    def measure_with(self, mailbox_size: Callable[[str], int]) -> None:
+        """Ask ``mailbox_size`` for the bytes a mailbox holds from now on, whichever server keeps the mail."""
+        self._mailbox_size = mailbox_size
+
     def set_quota_used(self, address: str, size: int) -> None:
-        """Note the bytes a mailbox holds."""
+        """Note the bytes a mailbox holds, where nothing measures it."""
         with self.writing() as state:
             if address.lower() in state.users:
                 state.users[address.lower()].quota_bytes_used = size
