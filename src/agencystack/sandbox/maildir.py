@@ -34,19 +34,28 @@ class StoredMail:
 
 
 class Maildir:
-    """The mail of one address."""
+    """The mail of one address.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where it is kept.
+        owner: user and group it belongs to, when not us: who reads it must be able to.
+    """
+
+    def __init__(self, folder: Path, owner: tuple[int, int] | None = None) -> None:
         self._folder = folder
+        self._owner = owner
         self._lock = threading.Lock()
-        for part in ("cur", "new", "tmp"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
+        for part in (folder, *(folder / name for name in ("cur", "new", "tmp"))):
+            if not part.is_dir():
+                part.mkdir(parents=True)
+                self._give(part)
 
     def deliver(self, content: bytes) -> None:
         """Add a mail; it is there whole or not at all."""
         name = f"{time.time():.6f}.P{os.getpid()}Q{next(_serial)}.{socket.gethostname()}"
         draft = self._folder / "tmp" / name
         draft.write_bytes(content)
+        self._give(draft)
         draft.rename(self._folder / "new" / name)
 
     def size(self) -> int:
@@ -76,6 +85,10 @@ class Maildir:
         """Delete a mail; its number is not given again."""
         mail.path.unlink(missing_ok=True)
 
+    def _give(self, path: Path) -> None:
+        if self._owner is not None:
+            os.chown(path, *self._owner)
+
     def _files(self) -> list[Path]:
         return [*(self._folder / "new").iterdir(), *(self._folder / "cur").iterdir()]
 
@@ -97,13 +110,15 @@ class Maildirs:
 
     Args:
         root: the folder that holds one folder an address.
+        owner: user and group the mailboxes belong to, when not us.
     """
 
     # Mail to addresses elsewhere ends here: nothing leaves a sandbox.
     OUTGOING = "_outgoing"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owner: tuple[int, int] | None = None) -> None:
         self._root = root
+        self._owner = owner
         self._open: dict[str, Maildir] = {}
         self._lock = threading.Lock()
 
@@ -114,7 +129,7 @@ class Maildirs:
             raise ValueError(f"{address!r} is no folder name")
         with self._lock:
             if name not in self._open:
-                self._open[name] = Maildir(self._root / name)
+                self._open[name] = Maildir(self._root / name, self._owner)
             return self._open[name]
 
     def outgoing(self) -> Maildir:

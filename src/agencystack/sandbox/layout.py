@@ -1,0 +1,110 @@
+"""Write the folder of a sandbox: a stack.yaml as a host with freshly installed products would have it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from agencystack.sandbox.credentials import Credentials
+from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
+from agencystack.sandbox.ports import LOOPBACK
+from agencystack.sandbox.stand_ins import StandIns, domain_of
+from agencystack.sandbox.wordpress_service import real_wordpress
+from agencystack.stack.files import private_folder, write_atomically
+from agencystack.stack.secrets import Secret
+
+HEADER = "# Written by agencystack sandbox. Yours to change: it is written anew only by sandbox reset.\n"
+
+
+def write_layout(folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, int]) -> None:
+    """Write the stack.yaml where there is none; what a person changed in it stays.
+
+    Args:
+        folder: the sandbox.
+        plan: its clients and what is real.
+        ports: port by name.
+    """
+    if folder.stack_file.exists():
+        return
+    text = io.StringIO(HEADER)
+    text.seek(0, io.SEEK_END)
+    YAML().dump(_Writer(folder, plan, ports).stack(), text)
+    write_atomically(folder.stack_file, text.getvalue().encode(), 0o644)
+
+
+def make_folders(folder: SandboxFolder) -> None:
+    """Make the folders of a sandbox that are missing, closed to others as far as its products allow."""
+    # As root, products run as another user, who must get through to their data.
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    for path in (folder.root, folder.private, folder.data, folder.wordpress):
+        if not path.exists():
+            path.mkdir()
+            path.chmod(mode)
+    for path in (folder.run, folder.log):
+        private_folder(path)
+
+
+class _Writer:
+    """Describes the products of one sandbox; those that are stand-ins are made on the way."""
+
+    def __init__(self, folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, int]) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._ports = ports
+        self._credentials = Credentials(folder.credentials)
+        self._stand_ins = StandIns(folder, plan, ports)
+
+    def stack(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "shared": {"components": {"mailu": self._mailu()}},
+            "clients": {client: self._client(client) for client in self._plan.clients},
+        }
+
+    def _mailu(self) -> dict[str, Any]:
+        return {
+            "url": f"http://localhost:{self._ports['mailu']}",
+            "ca_file": str(self._folder.ca_file),
+            "api_token": self._credentials.reference("mailu/api-token"),
+            "hostname": "localhost",
+            "submission": {"host": "localhost", "port": self._ports["smtps"], "security": "tls"},
+            "imap": {"host": "localhost", "port": self._ports["imaps"]},
+            "sandbox": True,
+        }
+
+    def _client(self, client: str) -> dict[str, Any]:
+        return {
+            "domain": domain_of(client),
+            "components": {
+                "wordpress": self._wordpress(client),
+                "erpnext": self._erpnext(client),
+            },
+        }
+
+    def _wordpress(self, client: str) -> dict[str, Any]:
+        if self._plan.real["wordpress"]:
+            site = real_wordpress(self._folder, self._plan, self._ports).sites()[client]
+            # Debian has no WP Mail SMTP, and a sandbox downloads nothing.
+            return self._common(site.url) | {"mailer": "connector", "exec": {"local": True, "path": str(site.path)}}
+        stand_in = self._stand_ins.wordpress(client)
+        stand_in.up()
+        url = self._stand_ins.url(client, "wordpress")
+        return self._common(url) | {"exec": {"local": True, "path": str(stand_in.path)}}
+
+    def _erpnext(self, client: str) -> dict[str, Any]:
+        site = self._stand_ins.erpnext(client)
+        key, secret = f"{client}/erpnext/api-key", f"{client}/erpnext/api-secret"
+        self._credentials.keep(key, Secret(site.api_key))
+        self._credentials.keep(secret, Secret(site.api_secret))
+        return self._common(self._stand_ins.url(client, "erpnext")) | {
+            "api_key": self._credentials.reference(key),
+            "api_secret": self._credentials.reference(secret),
+        }
+
+    def _common(self, url: str) -> dict[str, Any]:
+        return {"url": url, "sends_from": [LOOPBACK], "sandbox": True}

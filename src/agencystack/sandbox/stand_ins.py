@@ -1,0 +1,107 @@
+"""The stand-ins of one sandbox: how each is made, for the process that serves them and for stack.yaml."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Protocol
+
+from agencystack.sandbox.credentials import Credentials
+from agencystack.sandbox.erpnext import ErpNextStandIn
+from agencystack.sandbox.faults import AsgiApp
+from agencystack.sandbox.mail_desk import MailDesk
+from agencystack.sandbox.maildir import Maildirs
+from agencystack.sandbox.mailserver import MailServer
+from agencystack.sandbox.mailstack import mail_owner
+from agencystack.sandbox.mailu import MailuStandIn
+from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
+from agencystack.sandbox.ports import LOOPBACK
+from agencystack.sandbox.tls import MAIL_HOST
+from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
+
+MAIL_DOMAIN = MAIL_HOST.partition(".")[2]
+
+
+class MailSide(Protocol):
+    """What is served of mail besides HTTP: all of it, or what Postfix and Dovecot ask for."""
+
+    async def start(self) -> None:
+        """Begin to answer."""
+
+    async def stop(self) -> None:
+        """Answer no more."""
+
+
+class StandIns:
+    """Makes the stand-ins of a sandbox, each with its state below the sandbox's folder.
+
+    Args:
+        folder: the sandbox.
+        plan: what it consists of.
+        ports: port by name.
+    """
+
+    def __init__(self, folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, int]) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._ports = ports
+        self._credentials = Credentials(folder.credentials)
+
+    def http(self, mailu: MailuStandIn) -> dict[str, AsgiApp]:
+        """Return what answers HTTP, by the name of its port."""
+        made: dict[str, AsgiApp] = {"mailu": mailu.app}
+        for client in self._plan.clients:
+            made[f"{client}/erpnext"] = self.erpnext(client).app
+            if not self._plan.real["wordpress"]:
+                made[f"{client}/wordpress"] = self.wordpress(client).app
+        return made
+
+    def mail(self, mailu: MailuStandIn) -> MailSide:
+        """Return the mail side: our own servers, or the desk that Postfix and Dovecot ask."""
+        if self._plan.real["mail"]:
+            return MailDesk(mailu, Maildirs(self._folder.maildirs, owner=mail_owner()), self._ports)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._folder.tls / "server.pem", self._folder.tls / "server.key")
+        return MailServer(
+            LOOPBACK,
+            mailu,
+            Maildirs(self._folder.maildirs),
+            context,
+            tls_port=self._ports["smtps"],
+            starttls_port=self._ports["submission"],
+            imap_port=self._ports["imaps"],
+        )
+
+    def mailu(self) -> MailuStandIn:
+        """Return the Mailu all clients share."""
+        return MailuStandIn(
+            self._folder.data / "mailu",
+            self._credentials.ensure("mailu/api-token"),
+            hostname=MAIL_HOST,
+            domain=MAIL_DOMAIN,
+            admin_password=self._credentials.ensure("mailu/admin-password"),
+        )
+
+    def erpnext(self, client: str) -> ErpNextStandIn:
+        """Return a client's ERPNext; its keys are made with it."""
+        return ErpNextStandIn(
+            self._folder.data / "erpnext" / client, site_url=self.url(client, "erpnext"), company=client.capitalize()
+        )
+
+    def wordpress(self, client: str) -> WordPressStandIn:
+        """Return a client's WordPress."""
+        return WordPressStandIn(
+            self._folder.wordpress / client,
+            self.url(client, "wordpress"),
+            name=f"{client.capitalize()} shop",
+            admin_email=f"admin@{domain_of(client)}",
+        )
+
+    def url(self, client: str, name: str) -> str:
+        """Return the address of a client's component."""
+        return f"http://localhost:{self._ports[f'{client}/{name}']}"
+
+
+def domain_of(client: str) -> str:
+    """Return the mail domain of a client of the sandbox."""
+    return f"{client}.example"
