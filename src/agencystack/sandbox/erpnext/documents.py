@@ -111,7 +111,8 @@ class Documents:
         """Create a document; ``checked=False`` is for what the product creates itself, whoever asks."""
         if doctype not in DOCTYPES:
             module = doctype.lower().replace(" ", "_")
-            raise FrappeError("ImportError", status=500, text=f"No module named 'frappe.core.doctype.{module}'")
+            text = f"No module named 'frappe.core.doctype.{module}'"
+            raise FrappeError("ImportError", text, status=500, raised_as="Error")
         meta = DOCTYPES[doctype]
         if checked:
             work.require(meta, "create")

@@ -20,6 +20,7 @@ class FrappeError(Exception):
         module: Python module of the class; empty for the language's own classes.
         messages: what goes into ``_server_messages``.
         error_message: ``_error_message``, which some permission errors carry.
+        raised_as: the class ``exception`` names, where it is another than ``exc_type``.
         bare: leave out ``exception`` and ``exc``, as DoesNotExistError does.
     """
 
@@ -32,6 +33,7 @@ class FrappeError(Exception):
         module: str = FRAPPE,
         messages: list[dict[str, Any]] | None = None,
         error_message: str = "",
+        raised_as: str = "",
         bare: bool = False,
     ) -> None:
         super().__init__(text)
@@ -41,14 +43,14 @@ class FrappeError(Exception):
         self.module = module
         self.messages = messages or []
         self.error_message = error_message
+        self.raised_as = raised_as or (f"{module}.{kind}" if module else kind)
         self.bare = bare
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of the answer."""
         body: dict[str, Any] = {"exc_type": self.kind}
         if not self.bare:
-            name = f"{self.module}.{self.kind}" if self.module else self.kind
-            body["exception"] = f"{name}: {self.text}" if self.text else name
+            body["exception"] = f"{self.raised_as}: {self.text}" if self.text else self.raised_as
             body["exc"] = json.dumps(["".join(traceback.format_exception(self))])
         if self.messages:
             body["_server_messages"] = packed(self.messages)

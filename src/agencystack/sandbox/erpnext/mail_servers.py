@@ -55,7 +55,7 @@ def check_incoming(account: Document, transaction: Transaction, patience: Patien
     """Log in to the incoming server of an Email Account."""
     if not account.get("email_server"):
         raise invalid("Email Server is required")
-    account["incoming_port"] = incoming_port(account)
+    account["incoming_port"] = account.get("incoming_port") or incoming_port(account)
     try:
         _Incoming(account, patience.account).log_in(login(account), clear_password(account, transaction) or "")
     except (imaplib.IMAP4.error, poplib.error_proto) as error:
