@@ -366,12 +366,16 @@ class RealWordPress:
     def _must_be_reachable(self) -> None:
         if self._user is None or os.geteuid() != 0:
             return
-        for folder in (self._directory, *self._directory.parents):
-            if not folder.stat().st_mode & 0o001:
-                raise ConfigurationError(
-                    f"{folder} cannot be entered by {self._user.pw_name}, who runs WordPress when we are root",
-                    remedy="use another --dir, or run as an ordinary user",
-                )
+        if not all_can_enter(self._directory):
+            raise ConfigurationError(
+                f"{self._directory} cannot be entered by {self._user.pw_name}, who runs WordPress when we are root",
+                remedy="use another --dir, or run as an ordinary user",
+            )
+
+
+def all_can_enter(folder: Path) -> bool:
+    """Say whether every user may enter a folder and all above it."""
+    return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:

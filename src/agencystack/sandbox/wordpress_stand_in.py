@@ -1,0 +1,139 @@
+"""A WordPress for machines without PHP: a folder that is started like one, and its REST root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import cryptography
+import pydantic
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from agencystack.sandbox.wordpress import all_can_enter, unprivileged_user
+from agencystack.sandbox.wordpress_store import SiteData
+from agencystack.stack.errors import ConfigurationError
+
+_WP_CONFIG = "<?php\n/** Written by AgencyStack's sandbox: a stand-in, no PHP runs here. */\n$table_prefix = 'wp_';\n"
+
+
+class WordPressStandIn:
+    """A stand-in WordPress of one client.
+
+    Args:
+        directory: holds the site's folder ``site`` and its store; must be reachable by an unprivileged user when we
+            are root, because product code never runs as root.
+        url: address of the REST root, where :attr:`app` is served.
+        name: title of the site.
+        admin_email: the administrator's address.
+        wordpress_org: whether plugins can be downloaded.
+    """
+
+    def __init__(self, directory: Path, url: str, *, name: str, admin_email: str, wordpress_org: bool = True) -> None:
+        self._directory = directory.absolute()
+        self._data = SiteData(url=url, name=name, admin_email=admin_email, wordpress_org=wordpress_org)
+
+    @property
+    def path(self) -> Path:
+        """The site's folder, for ``exec.path``."""
+        return self._directory / "site"
+
+    @property
+    def app(self) -> Starlette:
+        """The REST root."""
+        return Starlette(routes=[Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root)])
+
+    def up(self) -> None:
+        """Make the folder; a site that is there keeps what it holds.
+
+        Raises:
+            ConfigurationError: as root, an unprivileged user cannot reach the folder.
+        """
+        program = self.path / "vendor" / "bin" / "wp"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        (self.path / "wp-load.php").write_text("<?php // Stand-in.\n")
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(_program())} "$@"\n')
+        program.chmod(0o755)
+        if not (self.path / "wp-config.php").is_file():
+            (self.path / "wp-config.php").write_text(_WP_CONFIG)
+        store = self._directory / "store.json"
+        if not store.is_file():
+            store.write_text(self._data.model_dump_json(indent=1))
+            store.chmod(0o600)
+        self._own()
+
+    def _own(self) -> None:
+        user = unprivileged_user()
+        if os.geteuid() != 0 or user is None:
+            return
+        if not all_can_enter(self._directory.parent):
+            raise ConfigurationError(
+                f"{self._directory} cannot be entered by {user.pw_name}, who runs WordPress when we are root",
+                remedy="use another --dir, or run as an ordinary user",
+            )
+        os.chown(self._directory, user.pw_uid, user.pw_gid)
+        for place, folders, files in os.walk(self._directory):
+            for name in (*folders, *files):
+                os.chown(os.path.join(place, name), user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+    async def _root(self, request: Request) -> JSONResponse:
+        if request.path_params.get("rest"):
+            answer = {
+                "code": "rest_no_route",
+                "message": "No route was found matching the URL and request method.",
+                "data": {"status": 404},
+            }
+            return JSONResponse(answer, status_code=404)
+        return JSONResponse(
+            {
+                "name": self._data.name,
+                "description": "",
+                "url": self._data.url,
+                "home": self._data.url,
+                "gmt_offset": "0",
+                "timezone_string": "",
+                "namespaces": ["oembed/1.0", "wp/v2", "wp-site-health/v1", "wp-block-editor/v1"],
+                "authentication": {},
+                "routes": {},
+            }
+        )
+
+
+def _program() -> list[str]:
+    """Return the command that runs the stand-in program, for whoever runs the site.
+
+    As root that is an unprivileged user, who may not enter the folder our Python is in (a virtual environment made
+    from a Python in root's home): then the system's Python of the same version takes our libraries.
+
+    Raises:
+        ConfigurationError: that user can run no Python of this version, or cannot read our libraries.
+    """
+    libraries = [_library(module.__file__) for module in (pydantic, cryptography)]
+    ours = str(Path(__file__).parents[2])
+    paths = list(dict.fromkeys([ours, *libraries]))
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    candidates = [sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"]
+    usable = [python for python in candidates if Path(python).exists() and _all_can_run(Path(python))]
+    if not usable or not all(_all_can_read(Path(path)) for path in paths):
+        raise ConfigurationError(
+            f"no user but root can run {sys.executable} or read its libraries, and WordPress never runs as root",
+            remedy=f"run as an ordinary user, or install {name} for all users",
+        )
+    code = f"import sys; sys.path[:0] = {paths!r}; from agencystack.sandbox.wordpress_program import main; "
+    return [usable[0], "-I", "-c", code + "sys.exit(main(sys.argv[1:]))"]
+
+
+def _library(file: str | None) -> str:
+    return str(Path(file or "").parents[1])
+
+
+def _all_can_run(python: Path) -> bool:
+    return os.geteuid() != 0 or (all_can_enter(python.parent) and all_can_enter(python.resolve().parent))
+
+
+def _all_can_read(folder: Path) -> bool:
+    return os.geteuid() != 0 or all_can_enter(folder)
