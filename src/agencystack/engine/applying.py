@@ -184,21 +184,23 @@ class _Crew:
         if any(step.change for step in steps):
             for ref in {step.key[0] for step in steps if step.change}:
                 self._shop.context.forget(ref)
+        touched = {step.key[0] for step, _ in result.changes}
         for step in steps:
             if self.stopping.is_set():
                 raise Interrupted("stopped before everything was written", remedy="run the same command again")
-            change = self._once(plan, step)
+            change = self._once(plan, step, as_planned=step.key[0] not in touched)
             if change is not None:
                 result.changes.append((step, change))
+                touched.add(step.key[0])
 
-    def _once(self, plan: IntegrationPlan, step: Step) -> Change | None:
+    def _once(self, plan: IntegrationPlan, step: Step, *, as_planned: bool) -> Change | None:
         """Carry out a step that several integrations may share: the first does it, the others take its outcome."""
         with self._doors_lock:
             door = self._doors.setdefault(step.key, threading.Lock())
         with door:
             if step.key not in self._outcomes:
                 try:
-                    self._outcomes[step.key] = self._carry_out(plan, step)
+                    self._outcomes[step.key] = self._carry_out(plan, step, as_planned=as_planned)
                 except AgencyStackError as error:
                     self._outcomes[step.key] = error
                     raise
@@ -215,8 +217,12 @@ class _Crew:
         shared = step.key[0].client == "shared" and (step.change is not None)
         return self._shop.locks.shared(self._shop.command) if shared else nullcontext()
 
-    def _carry_out(self, plan: IntegrationPlan, step: Step) -> Change | None:
-        """Read again, compare again, and write only what the plan said."""
+    def _carry_out(self, plan: IntegrationPlan, step: Step, *, as_planned: bool) -> Change | None:
+        """Read again, compare again, and write only what the plan said.
+
+        ``as_planned`` is off once this run itself changed the component: a plugin that was just activated may well
+        have set its defaults. What is not ours is still not touched.
+        """
         if step.change is None and not step.resource.after_proof:
             if step.reading is not None:
                 self._shop.ledger.settle(step.resource, step.reading)
@@ -228,7 +234,7 @@ class _Crew:
                 if step.reading is not None:
                     self._shop.ledger.settle(step.resource, step.reading)
                 return None
-            if planned is not None and not _still_the_same(planned, step.change):
+            if as_planned and planned is not None and not _still_the_same(planned, step.change):
                 raise ChangedSincePlan(
                     f"{step.resource.key} was changed after the plan was made: {_moved(planned, step.change)}",
                     component=step.key[0],

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agencystack.engine.context import Sealed, now
-from agencystack.engine.resource import Action, Change, Reading, Resource
+from agencystack.engine.resource import Action, Change, Image, Reading, Resource
 from agencystack.engine.values import digest, from_stored, to_stored
 from agencystack.stack.errors import ComponentRef, ConfigurationError
 from agencystack.stack.files import write_atomically
@@ -51,24 +50,6 @@ class Entry(BaseModel):
     users: list[str] = []
     deeds: list[Deed] = []
     secrets: dict[str, str] = {}
-
-
-@dataclass(frozen=True)
-class Image:
-    """What a resource was at one moment.
-
-    Args:
-        fields: managed fields, None when it was absent.
-        extra: what the resource itself kept for an exact restore.
-    """
-
-    fields: Mapping[str, Any] | None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, reading: Reading) -> Image:
-        """Return the image of what was just read."""
-        return cls(reading.fields, reading.image)
 
 
 class Ledger:

@@ -68,6 +68,24 @@ ABSENT = Reading(None)
 
 
 @dataclass(frozen=True)
+class Image:
+    """What a resource was at one moment, as the ledger keeps it (sealed).
+
+    Args:
+        fields: managed fields, None when it was absent.
+        extra: :attr:`Reading.image` of that moment.
+    """
+
+    fields: Fields | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reading: Reading) -> Image:
+        """Return the image of what was just read."""
+        return cls(reading.fields, reading.image)
+
+
+@dataclass(frozen=True)
 class FieldChange:
     """One field that is to change."""
 
@@ -135,17 +153,23 @@ class Resource(ABC):
     def write(self, change: Change) -> None:
         """Make the live values what ``change.target`` says, touching nothing that is not a managed field."""
 
-    def remove(self, live: Reading) -> str:
-        """Delete what we created; return what was left instead and why, or an empty string when it is gone."""
+    def remove(self, live: Reading, before: Image) -> str:
+        """Delete what we created; return what was left instead and why, or an empty string when it is gone.
+
+        Args:
+            live: what is there now.
+            before: what was there before us; absent, but :attr:`Image.extra` may say what else we changed.
+        """
         raise NotImplementedError(f"{type(self).__name__} creates things and therefore needs remove()")
 
-    def restore(self, change: Change, image: Mapping[str, Any]) -> None:
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put back ``change.target``, the values from before our first write.
 
         Args:
             change: the fields to put back; fields a person changed since are not in ``change.fields``, and their
                 live values stand in ``change.target``.
-            image: what :attr:`Reading.image` was back then.
+            before: what was there before us.
+            applied: what was there right after our last write.
         """
         self.write(change)
 

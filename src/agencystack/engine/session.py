@@ -84,6 +84,10 @@ class Session:
                 self._log.info("run", command=self.command, by=self.context.by)
             return self._log
 
+    def observe(self, observer: Observer) -> None:
+        """Tell ``observer`` about progress from now on."""
+        self._observer = observer
+
     def close(self) -> None:
         """Close connections and log."""
         self.context.close()

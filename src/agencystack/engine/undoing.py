@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agencystack.engine.context import Context
 from agencystack.engine.integration import Integration, Site
-from agencystack.engine.ledger import Deed, Entry, Image, Ledger
-from agencystack.engine.resource import Action, Change, FieldChange, Reading, Resource
+from agencystack.engine.ledger import Deed, Entry, Ledger
+from agencystack.engine.resource import Action, Change, FieldChange, Image, Reading, Resource
 from agencystack.engine.values import Value
-from agencystack.stack.errors import AgencyStackError, ConfigurationError
+from agencystack.stack.errors import AgencyStackError, ComponentRef, ConfigurationError
 
 
 @dataclass
@@ -22,15 +22,18 @@ class UndoStep:
         left: what stays as it is and why, for the person who asked.
         deeds: what the ledger keeps afterwards; empty when the resource is as it was before us.
         whole: back to before our first write, so that the integration no longer uses it.
+        touched_by_person: something here was changed since, and stays.
     """
 
     resource: Resource
     entry: Entry
     change: Change | None = None
-    image: Mapping[str, object] = field(default_factory=dict)
+    before: Image = field(default_factory=lambda: Image(None))
+    applied: Image = field(default_factory=lambda: Image(None))
     left: list[str] = field(default_factory=list)
     deeds: list[Deed] = field(default_factory=list)
     whole: bool = True
+    touched_by_person: bool = False
     problem: AgencyStackError | None = None
 
 
@@ -74,8 +77,21 @@ def plan_undo(
                 plan.steps.append(_undo_step(resource, entry, ledger, others, run=run, force=force))
         except AgencyStackError as error:
             plan.problem = error
+        _keep_what_it_stands_on(plan)
         plans.append(plan)
     return plans
+
+
+def _keep_what_it_stands_on(plan: UndoPlan) -> None:
+    """Keep what we made in a component where a person's change is left: it may be what their value lives in."""
+    theirs: set[ComponentRef] = set()
+    for step in plan.steps:
+        component = step.resource.component
+        if step.touched_by_person:
+            theirs.add(component)
+        elif component in theirs and step.change is not None and step.change.action is Action.DELETE:
+            step.change = None
+            step.left.append(f"{step.resource.key}: kept, because of what was changed by somebody in {component}")
 
 
 def carry_out(plan: UndoPlan, ledger: Ledger, context: Context) -> None:
@@ -163,7 +179,7 @@ def _cut(deeds: list[Deed], run: str | None) -> int:
 
 def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], live: Reading, *, force: bool) -> None:
     """Decide what of ``before`` is put back: per field, only where live still is what we wrote."""
-    step.image = before.extra
+    step.before, step.applied = before, after
     key = step.resource.key
     if live.absent:
         if before.fields is not None:
@@ -182,6 +198,7 @@ def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], li
         ours = (after.fields or {}).get(name)
         if now_is != ours and not force:
             step.left.append(f"{key}: {name} was changed by somebody since; it is left as it is")
+            step.touched_by_person = True
             continue
         changes.append(FieldChange(name, now_is, was))
         target[name] = was
@@ -195,8 +212,10 @@ def _remove(step: UndoStep, after: Image, undone: list[Deed], live: Reading, *, 
     foreign = [n for n, v in (after.fields or {}).items() if (live.fields or {}).get(n) != v]
     if live.foreign is not None and not force:
         step.left.append(f"{key}: {live.foreign.what}; it is left as it is")
+        step.touched_by_person = True
     elif finished and foreign and not force:
         step.left.append(f"{key}: {', '.join(foreign)} changed by somebody since; it is left as it is")
+        step.touched_by_person = True
     else:
         fields = tuple(FieldChange(name, value, None) for name, value in (live.fields or {}).items())
         step.change = Change(Action.DELETE, fields, {}, live)
@@ -210,11 +229,11 @@ def _put_back(step: UndoStep, ledger: Ledger, user: str) -> None:
         return
     if step.change is not None:
         if step.change.action is Action.DELETE:
-            note = step.resource.remove(step.change.live)
+            note = step.resource.remove(step.change.live, step.before)
             if note:
                 step.left.append(f"{key}: {note}")
         else:
-            step.resource.restore(step.change, step.image)
+            step.resource.restore(step.change, step.before, step.applied)
     if step.deeds:
         ledger.cut(component, key, step.deeds)
     else:

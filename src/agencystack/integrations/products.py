@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from agencystack.components.erpnext import ErpNext
+from agencystack.components.listmonk import Listmonk
 from agencystack.components.mailu import Mailu
+from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
 from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.execution import Executor
+from agencystack.stack.executors import executor_for
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
+from agencystack.stack.model import Exec
+from agencystack.stack.model import Listmonk as ListmonkSettings
 from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.model import WordPress as WordPressSettings
+
+WORDPRESS_PATH = "/var/www/html"
+"""Where WordPress lies in its official image."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -36,6 +46,44 @@ def erpnext(component: Component, context: Context) -> ErpNext:
         return ErpNext(component.ref, settings.reached_by_us(), key, secret, ca_file=ca_file(settings))
 
     return context.connection(component.ref, connect)
+
+
+def listmonk(component: Component, context: Context) -> Listmonk:
+    """Return the client of a Listmonk."""
+    settings = settings_of(component, ListmonkSettings)
+
+    def connect() -> Listmonk:
+        token = context.resolve(settings.api_token)
+        return Listmonk(component.ref, settings.reached_by_us(), settings.api_user, token, ca_file=ca_file(settings))
+
+    return context.connection(component.ref, connect)
+
+
+def wordpress(component: Component, context: Context) -> WordPress:
+    """Return the client of a WordPress, which is reached by its PHP."""
+    settings_of(component, WordPressSettings)
+
+    def connect() -> WordPress:
+        where = _exec(component)
+        return WordPress(component.ref, executor(component), where.path or WORDPRESS_PATH, url=where.url)
+
+    return context.connection(component.ref, connect)
+
+
+def executor(component: Component) -> Executor:
+    """Return what runs the code of a component's product."""
+    return executor_for(component.ref, _exec(component))
+
+
+def _exec(component: Component) -> Exec:
+    where: Exec | None = component.settings.exec
+    if where is None:
+        raise ConfigurationError(
+            "can only be configured from inside, and stack.yaml does not say how to get there",
+            component=component.ref,
+            remedy="add `exec: {docker: CONTAINER}`, `exec: {local: true, path: FOLDER}` or `exec: {ssh: HOST, ...}`",
+        )
+    return where
 
 
 def settings_of(component: Component, kind: type[S]) -> S:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agencystack.components.mailu import Mailu, Token
 from agencystack.engine.integration import Blocked, SealedValue, Site
-from agencystack.engine.resource import ABSENT, Change, Foreign, Permission, Reading, Resource
+from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.stack.errors import ConfigurationError
@@ -197,7 +197,7 @@ class MailUser(Resource):
             self._address, comment=str(change.target["comment"]), enabled=bool(change.target["enabled"])
         )
 
-    def remove(self, live: Reading) -> str:
+    def remove(self, live: Reading, before: Image) -> str:
         """Delete the mailbox, unless it holds mail: that is somebody's, so it is disabled."""
         self._mailu.forget()
         user = self._mailu.user(self._address)
@@ -249,7 +249,7 @@ class SenderAlias(Resource):
         else:
             self._without_us(alias.destination)
 
-    def remove(self, live: Reading) -> str:
+    def remove(self, live: Reading, before: Image) -> str:
         """Take our mailbox out of it; an alias that then leads nowhere goes."""
         alias = self._mailu.alias(self._sender)
         if alias is None:
@@ -290,7 +290,7 @@ class MailToken(Resource):
         else:
             self._mailu.update_token(token.id, comment=self._mark, networks=networks)
 
-    def remove(self, live: Reading) -> str:
+    def remove(self, live: Reading, before: Image) -> str:
         """Revoke it, and every other that is ours."""
         for token in _ours(self._mailu, self._address, self._mark):
             self._mailu.delete_token(token.id)

@@ -1,0 +1,5 @@
+"""The command line: thin commands over the engine."""
+
+from agencystack.cli.app import main
+
+__all__ = ["main"]

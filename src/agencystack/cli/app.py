@@ -1,0 +1,317 @@
+"""The commands of `agencystack`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from agencystack import __version__
+from agencystack.cli import installation, sandbox
+from agencystack.cli.run import fail, guarded, names, require_secrets, session, unexpected
+from agencystack.cli.terminal import ProgressObserver, Terminal
+from agencystack.engine.applying import Result
+from agencystack.engine.planning import Key, Plan, Status
+from agencystack.engine.registry import eject as eject_integration
+from agencystack.engine.registry import load as load_integrations
+from agencystack.engine.report import VerifyOutput, of_plan, of_proof, of_results, of_status, of_undo
+from agencystack.engine.resource import Permission
+from agencystack.engine.session import Session, Wish
+from agencystack.stack.errors import AgencyStackError, ExitCode, Unavailable, UsageError
+from agencystack.stack.paths import Home
+from agencystack.stack.secrets import Secret
+
+app = typer.Typer(
+    name="agencystack",
+    help="Make the products an agency hosts one platform: planned first, proven end to end.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+integrations = typer.Typer(help="Integrations themselves.", no_args_is_help=True)
+app.add_typer(integrations, name="integration")
+app.add_typer(sandbox.app, name="sandbox")
+installation.register(app)
+
+Types = Annotated[list[str] | None, typer.Argument(help="email, sso, monitoring, data-bridge; none means all.")]
+OneOrAll = Annotated[list[str], typer.Argument(help="email, sso, monitoring, data-bridge, or all.")]
+Clients = Annotated[list[str] | None, typer.Option("--client", help="Only this client; may be repeated.")]
+Applications = Annotated[list[str] | None, typer.Option("--component", help="Only this application; may be repeated.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+Auto = Annotated[bool, typer.Option("--auto", "--yes", help="Never ask, never read standard input.")]
+
+
+def _wish(types: list[str] | None, clients: list[str] | None, applications: list[str] | None) -> Wish:
+    return Wish(names(types or ()), tuple(clients or ()), tuple(applications or ()))
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"agencystack {__version__}\n")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Make the products an agency hosts one platform: planned first, proven end to end."""
+
+
+@app.command()
+def plan(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
+    """Show what would change, from live reads; changes nothing. Exit code 3: something would."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None)
+            made = opened.plan(selection)
+            output = of_plan(made, opened.context.run)
+            if json:
+                terminal.json(output)
+            else:
+                terminal.plan(output)
+            return _plan_code(made)
+
+    guarded(terminal, action)
+
+
+@app.command()
+def integrate(
+    types: Types = None,
+    client: Clients = None,
+    component: Applications = None,
+    auto: Auto = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan.")] = False,
+    json: Json = False,
+) -> None:
+    """Plan, ask, apply, prove. A second run changes nothing and says so."""
+    if dry_run:
+        plan(types, client, component, json)
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None if auto else _ask_secret)
+            with opened.locked(selection.clients):
+                made = opened.plan(selection)
+                granted: dict[Key, Permission] = {}
+                if not auto:
+                    terminal.plan(of_plan(made, opened.context.run))
+                    granted = _ask_about_foreign(terminal, made)
+                    if granted:
+                        made = opened.plan(selection, granted)
+                        terminal.plan(of_plan(made, opened.context.run))
+                    if made.changes and not _confirmed(terminal, "Apply this?"):
+                        return ExitCode.DONE
+                results = _apply(opened, terminal, made, granted)
+            output = of_results(results, opened.context.run, made.skipped)
+            if json:
+                terminal.json(output)
+            else:
+                terminal.results(output)
+                terminal.say(_next_step(results))
+            return ExitCode.worst([result.exit_code for result in results])
+
+    guarded(terminal, action)
+
+
+@app.command()
+def verify(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
+    """Use every integration end to end, and show what was seen."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None)
+            with opened.locked(selection.clients):
+                seen = opened.verify(opened.plan(selection))
+            output = VerifyOutput(proofs=[of_proof(item, proof) for item, proofs in seen for proof in proofs])
+            if json:
+                terminal.json(output)
+            else:
+                terminal.proofs(output.proofs)
+            codes = [ExitCode.DONE if proof.ok else ExitCode.FAILED for proof in output.proofs]
+            codes += [ExitCode.UNREACHABLE for item, _ in seen if isinstance(item.problem, Unavailable)]
+            return ExitCode.worst(codes)
+
+    guarded(terminal, action)
+
+
+@app.command()
+def status(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
+    """Show what is applied, since when, in which version, and what is not and why; from live reads."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None)
+            made = opened.plan(selection)
+            output = of_status(made)
+            if json:
+                terminal.json(output)
+            else:
+                terminal.status(output)
+            unreachable = any(isinstance(item.problem, Unavailable) for item in made.integrations)
+            return ExitCode.UNREACHABLE if unreachable else ExitCode.DONE
+
+    guarded(terminal, action)
+
+
+@app.command()
+def undo(
+    types: OneOrAll,
+    client: Clients = None,
+    component: Applications = None,
+    run: Annotated[str | None, typer.Option("--run", help="Back to before this run, not before the first.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Put back also what a person changed since.")] = False,
+    auto: Auto = False,
+    json: Json = False,
+) -> None:
+    """Put back what was there before us; what a person changed since is left and reported."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None)
+            with opened.locked(selection.clients):
+                made = opened.plan_undo(selection, run=run, force=force)
+                if not auto:
+                    terminal.plan(of_undo(made, opened.context.run, "pending", {}))
+                    if made and not _confirmed(terminal, "Undo this?"):
+                        return ExitCode.DONE
+                errors = opened.undo(made, run=run)
+            output = of_undo(made, opened.context.run, "undone", errors)
+            if json:
+                terminal.json(output)
+            else:
+                terminal.results(output)
+            return ExitCode.worst([error.exit_code for error in errors.values()])
+
+    guarded(terminal, action)
+
+
+@app.command()
+def rotate(
+    types: OneOrAll, client: Clients = None, component: Applications = None, auto: Auto = False, json: Json = False
+) -> None:
+    """Replace what we generated: new, apply, prove, revoke old; without a gap, and back where the proof fails."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            selection = opened.select(_wish(types, client, component))
+            require_secrets(opened, selection, None)
+            if not auto and not _confirmed(terminal, f"Replace the secrets of {len(selection.sites)} integrations?"):
+                return ExitCode.DONE
+            with opened.locked(selection.clients):
+                results = opened.rotate(selection)
+            output = of_results(results, opened.context.run, selection.skipped)
+            if json:
+                terminal.json(output)
+            else:
+                terminal.results(output)
+            return ExitCode.worst([result.exit_code for result in results])
+
+    guarded(terminal, action)
+
+
+@integrations.command("eject")
+def eject(type_: Annotated[str, typer.Argument(metavar="TYPE")], application: Annotated[str, typer.Argument()]) -> None:
+    """Copy a built-in integration into scripts/integration, where your copy replaces it."""
+    terminal = Terminal(as_json=False)
+
+    def action() -> ExitCode:
+        home = Home.from_environment()
+        path: Path = eject_integration(load_integrations(home), home, type_, application)
+        terminal.say(f"{path} now replaces the built-in; modify it, and every plan says so.")
+        return ExitCode.DONE
+
+    guarded(terminal, action)
+
+
+def _apply(opened: Session, terminal: Terminal, made: Plan, granted: dict[Key, Permission]) -> list[Result]:
+    with ProgressObserver(terminal.notes, len(made.integrations)) as observer:
+        opened.observe(observer)
+        return opened.integrate(made, granted)
+
+
+def _plan_code(made: Plan) -> ExitCode:
+    codes = []
+    for item in made.integrations:
+        if isinstance(item.problem, Unavailable):
+            codes.append(ExitCode.UNREACHABLE)
+        elif item.status is Status.BLOCKED:
+            codes.append(ExitCode.FAILED)
+    return ExitCode.worst([*codes, ExitCode.PENDING if made.changes else ExitCode.DONE])
+
+
+def _ask_about_foreign(terminal: Terminal, made: Plan) -> dict[Key, Permission]:
+    """Ask for each thing that works and is not ours whether it may be changed."""
+    granted: dict[Key, Permission] = {}
+    for step in made.foreign:
+        foreign = step.reading.foreign if step.reading else None
+        if foreign is not None and _confirmed(terminal, f"{step.key[0]}: {foreign.what}. {foreign.permission} it?"):
+            granted[step.key] = foreign.permission
+    return granted
+
+
+def _confirmed(terminal: Terminal, question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("this command asks, and standard input is no terminal", remedy="give --auto to go ahead")
+    return typer.confirm(question, default=False, err=True)
+
+
+def _ask_secret(place: str) -> Secret:
+    if not sys.stdin.isatty():
+        raise UsageError(f"the secret for {place} is missing, and standard input is no terminal", missing=[place])
+    return Secret(typer.prompt(f"Secret for {place}", hide_input=True, err=True))
+
+
+def _next_step(results: list[Result]) -> str:
+    if not results:
+        return "No integration applies to this stack: see `agencystack components` and `agencystack doctor`."
+    if all(result.status is Status.APPLIED for result in results):
+        return "All applied and proven. `agencystack status` tells from now on; `agencystack undo` takes it back."
+    return "What is not applied says why above; `agencystack doctor` names what is missing and what to do."
+
+
+def main() -> None:
+    """Run the command line."""
+    terminal = Terminal(as_json="--json" in sys.argv)
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(int(ExitCode.USAGE))
+    except click.UsageError as error:
+        usage = UsageError(error.format_message(), remedy="see: agencystack --help")
+        _end(terminal, usage)
+    except click.Abort:
+        sys.exit(130)
+    except AgencyStackError as error:
+        _end(terminal, error)
+    except Exception as error:  # noqa: BLE001 - the last net: a person gets a sentence, not a traceback alone
+        _end(terminal, unexpected(error))
+
+
+def _end(terminal: Terminal, error: AgencyStackError) -> None:
+    try:
+        fail(terminal, error)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)

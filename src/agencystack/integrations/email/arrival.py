@@ -1,0 +1,138 @@
+"""The proof of every mail integration: the application sends, and the mail is read back over IMAP."""
+
+from __future__ import annotations
+
+import secrets as random_source
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agencystack.components.dns import SystemResolver, compare_dns
+from agencystack.components.mailbox import IMAPS, Mailbox, Received
+from agencystack.components.mailu import Mailu
+from agencystack.engine.integration import Evidence, Proof, Site
+from agencystack.integrations import products
+from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.submission import door_of
+from agencystack.stack.errors import ComponentError, ConfigurationError
+from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.secrets import generate
+
+PROBE = "agencystack-probe-"
+"""Begins the local part of every probe mailbox; its comment says until when it may stand."""
+
+COMMENT = "agencystack probe, may be deleted after "
+ARRIVAL_SECONDS = 90.0
+LIFETIME = timedelta(hours=1)
+DNS_SECONDS = 3.0
+
+Send = Callable[[str, str, str], Mapping[str, Any]]
+
+
+class MailArrives(Proof):
+    """Have the application send a mail with a nonce to a mailbox made for it, read it back, remove the mailbox.
+
+    Args:
+        site: the application.
+        account: its mailbox.
+        send: sends as the application does, given recipient, subject and body; returns what to show, or raises.
+        sender_name: the name the mail must carry; None where the application cannot be told one.
+    """
+
+    name = "a mail arrives"
+
+    def __init__(self, site: Site, account: MailAccount, send: Send, *, sender_name: bool = True) -> None:
+        self._site, self._account, self._send = site, account, send
+        self._named = sender_name
+
+    def run(self) -> Evidence:
+        """Send, wait, compare."""
+        mailu = self._account.mailu
+        sweep(mailu)
+        nonce = random_source.token_hex(8)
+        address = f"{PROBE}{nonce}@{self._site.domain}"
+        password = generate(32)
+        until = (datetime.now(UTC) + LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ")
+        mailu.create_user(address, password, f"{COMMENT}{until}")
+        try:
+            shown = self._send(address, f"AgencyStack proof {nonce}", f"This mail proves {self._site.name}: {nonce}")
+            mailbox = self._mailbox(address, password)
+            arrived = mailbox.wait_for(nonce, ARRIVAL_SECONDS)
+        finally:
+            mailu.delete_user(address)
+        if arrived is None:
+            return Evidence(
+                ok=False,
+                seen=dict(shown),
+                reason=f"sent, but not in {address} after {ARRIVAL_SECONDS:g} s: look at Mailu's queue and log",
+            )
+        return self._judge(arrived, dict(shown))
+
+    def _mailbox(self, address: str, password: Any) -> Mailbox:
+        provider = self._site.provider
+        if provider is None:
+            raise ConfigurationError("has no mail server to read from", component=self._site.application.ref)
+        settings = products.settings_of(provider, MailuSettings)
+        return Mailbox(
+            provider.ref,
+            settings.imap.host or settings.tls_name(),
+            address,
+            password,
+            port=settings.imap.port or IMAPS,
+            ca_file=products.ca_file(settings),
+        )
+
+    def _judge(self, mail: Received, shown: dict[str, Any]) -> Evidence:
+        """Say what the mail shows, and what of it is wrong."""
+        account, domain = self._account, self._account.sender.partition("@")[2]
+        signed = [signature for signature in mail.signatures if signature.domain == domain]
+        seen: dict[str, Any] = {
+            **shown,
+            "from": mail.header_from,
+            "from_name": mail.from_name,
+            "envelope_sender": mail.envelope_sender,
+            "dkim": f"{signed[0].selector}._domainkey.{domain}" if signed else "none",
+            "submission": self._submission(),
+            "seconds_to_arrive": round(mail.seconds, 2),
+            "dns": dns_state(self._site, account.mailu, domain),
+        }
+        wrong = []
+        if mail.header_from.lower() != account.sender:
+            wrong.append(f"it comes from {mail.header_from} instead of {account.sender}")
+        if mail.envelope_sender.lower() not in {account.sender, account.address}:
+            wrong.append(f"its envelope sender is {mail.envelope_sender or 'empty'} instead of {account.sender}")
+        if self._named and mail.from_name != account.sender_name:
+            wrong.append(f"its sender is named {mail.from_name!r} instead of {account.sender_name!r}")
+        if not signed:
+            wrong.append(f"it carries no DKIM signature of {domain}")
+        return Evidence(ok=not wrong, seen=seen, reason="; ".join(wrong))
+
+    def _submission(self) -> str:
+        """Say how mail is handed in: every way we configure is TLS with the certificate verified."""
+        door = door_of(self._site.provider)
+        return f"{door.host}, TLS verified ({' or '.join(f'{port} {security}' for port, security in door.ways)})"
+
+
+def sweep(mailu: Mailu) -> None:
+    """Remove probe mailboxes that a killed run left; those of a run that is still going stay."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for user in mailu.users():
+        ours = user.email.startswith(PROBE) and user.comment.startswith(COMMENT)
+        if ours and user.comment.removeprefix(COMMENT) < now:
+            mailu.delete_user(user.email)
+
+
+def dns_state(site: Site, mailu: Mailu, domain: str) -> dict[str, str]:
+    """Return, for each record Mailu expects, whether live DNS has it; what cannot be asked is unknown, no failure."""
+
+    def look() -> dict[str, str]:
+        try:
+            found = mailu.domain(domain)
+        except ComponentError:
+            return {}
+        if found is None:
+            return {}
+        compared = compare_dns(found.expected_dns, SystemResolver(lifetime=DNS_SECONDS))
+        return {record.kind: record.state for record in compared if record.kind != "other"}
+
+    return site.context.connection(mailu.where, look, ("dns", domain))

@@ -1,0 +1,260 @@
+"""ERPNext sends its mail through Mailu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from agencystack.components.erpnext import EmailAccount, ErpNext
+from agencystack.components.mail import Submission
+from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
+from agencystack.engine.values import Fields, Marker, Value
+from agencystack.integrations import products
+from agencystack.integrations.email.arrival import MailArrives
+from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.submission import find_submission
+from agencystack.stack.errors import Refused
+from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.secrets import Secret
+
+RENAME = "frappe.client.rename_doc"
+
+
+@integration("email", "erpnext", provider="mailu", version=1)
+class ErpNextEmail(Integration):
+    """Give ERPNext its own mailbox, and make it the default outgoing Email Account."""
+
+    capabilities = (
+        Capability("sends through its own mailbox", Support.SUPPORTED, proof="a mail arrives"),
+        Capability("sender name and address per client", Support.SUPPORTED, proof="a mail arrives"),
+        Capability(
+            "verifies the mail server's certificate",
+            Support.UNSUPPORTED,
+            reason="ERPNext 15 accepts any certificate on STARTTLS and TLS (facts/erpnext.md)",
+            alternative="we verify it from where ERPNext runs before every change, and block when it is not trusted",
+        ),
+    )
+
+    def resources(self, site: Site) -> Iterator[Resource]:
+        """Yield the mailbox, the Email Domain with its servers, the Email Account; then old tokens go."""
+        account, erpnext = MailAccount(site), products.erpnext(site.application, site.context)
+        yield from account.resources()
+        yield MailServers(erpnext, site)
+        yield OutgoingAccount(erpnext, site, account)
+        yield from account.afterwards()
+
+    def proofs(self, site: Site) -> Iterator[Proof]:
+        """Have ERPNext send a mail as from any document, and read it back."""
+        erpnext = products.erpnext(site.application, site.context)
+
+        def send(to: str, subject: str, body: str) -> Mapping[str, Any]:
+            sent = erpnext.send_mail(to, subject, f"<p>{body}</p>")
+            return {"message_id": sent.message_id, "queue": sent.queue}
+
+        yield MailArrives(site, MailAccount(site), send)
+
+    def component_version(self, site: Site) -> str | None:
+        """Return the version of ERPNext."""
+        erpnext = products.erpnext(site.application, site.context)
+        return site.context.connection(site.application.ref, lambda: erpnext.versions().get("erpnext"), "version")
+
+    def warnings(self, site: Site) -> Iterator[str]:
+        """Yield what the plan should say."""
+        return MailAccount(site).warnings()
+
+    def former(self, site: Site, key: str) -> Resource | None:
+        """Return a mailbox or account that another configuration once wanted."""
+        erpnext = products.erpnext(site.application, site.context)
+        if key.startswith("Email Account "):
+            address = key.removeprefix("Email Account ")
+            return OutgoingAccount(erpnext, site, MailAccount(site), address=address)
+        return MailAccount(site).former(key)
+
+    def rotate(self, site: Site) -> Callable[[], None]:
+        """Ask for a new token."""
+        return MailAccount(site).rotate()
+
+
+def domain_name(site: Site) -> str:
+    """Return the name of our Email Domain; an Email Account that points to it is ours."""
+    return f"AgencyStack {site.domain}"
+
+
+class MailServers(Resource):
+    """The Email Domain that holds Mailu's servers; ERPNext connects to both before it saves."""
+
+    def __init__(self, erpnext: ErpNext, site: Site) -> None:
+        self.component, self.key = erpnext.where, f"Email Domain {domain_name(site)}"
+        self._erpnext, self._site, self._name = erpnext, site, domain_name(site)
+
+    def read(self) -> Reading:
+        """Return the servers ERPNext has under our name."""
+        domain = self._erpnext.email_domain(self._name)
+        if domain is None:
+            return ABSENT
+        return Reading({name: getattr(domain, name) for name in self.wanted()})
+
+    def wanted(self) -> Fields:
+        """Want Mailu's servers, with TLS."""
+        if self._site.provider is None:
+            raise Blocked("has no mail server", component=self.component)
+        mailu = products.settings_of(self._site.provider, MailuSettings)
+        return {
+            **_outgoing(find_submission(self._site)),
+            "email_server": mailu.imap.host or mailu.tls_name(),
+            "incoming_port": mailu.imap.port or 993,
+            "use_imap": True,
+            "use_ssl": True,
+        }
+
+    def write(self, change: Change) -> None:
+        """Make it, or set what differs."""
+        if change.action is Action.CREATE:
+            self._erpnext.insert_email_domain(self._name, dict(change.target))
+        else:
+            self._erpnext.update_email_domain(self._name, {f.name: f.after for f in change.fields})
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Delete it."""
+        self._erpnext.delete_email_domain(self._name)
+        return ""
+
+
+class OutgoingAccount(Resource):
+    """The Email Account that sends; it is the default, and mail leaves under its address and name.
+
+    ERPNext never shows the password, so an account somebody else made is not overwritten: ours is added beside it and
+    takes the mark "default", which undo gives back.
+    """
+
+    def __init__(self, erpnext: ErpNext, site: Site, account: MailAccount, *, address: str = "") -> None:
+        self._address = address or account.sender
+        self.component, self.key = erpnext.where, f"Email Account {self._address}"
+        self._erpnext, self._site, self._account = erpnext, site, account
+
+    def read(self) -> Reading:
+        """Return our account, and who is the default beside it."""
+        live = self._live()
+        default = self._default_of_others()
+        image = {"default": default.name if default else None}
+        if live is not None and live.domain != domain_name(self._site):
+            raise Blocked(
+                f"the Email Account {live.name!r} sends as {self._address} and is not ours",
+                component=self.component,
+                remedy="name another `sender` for erpnext in stack.yaml, or delete that account in ERPNext",
+            )
+        foreign = None
+        if default is not None and not default.is_factory_default:
+            server = default.smtp_server or default.service or default.domain
+            foreign = Foreign(f"mail leaves by the Email Account {default.name!r} ({server})", Permission.REPLACE)
+        if live is None:
+            return Reading(None, image, foreign)
+        fields: dict[str, Value] = {name: getattr(live, name) for name in _PLAIN}
+        return Reading(
+            {
+                **fields,
+                "name": live.name,
+                "password": Marker.UNREADABLE if live.password_is_set else None,
+                "default instead of us": default.name if default else None,
+            },
+            image,
+            foreign,
+        )
+
+    def wanted(self) -> Fields:
+        """Want it to send through Mailu as itself, and to be the default."""
+        different = self._account.sender != self._account.address
+        return {
+            "name": self._account.sender_name,
+            "email_id": self._account.sender,
+            "domain": domain_name(self._site),
+            **_outgoing(find_submission(self._site)),
+            "login_id_is_different": different,
+            "login_id": self._account.address if different else "",
+            "enable_outgoing": True,
+            "default_outgoing": True,
+            "always_use_account_email_id_as_sender": True,
+            "always_use_account_name_as_sender_name": True,
+            "enable_incoming": False,
+            "password": self._account.password,
+            "default instead of us": None,
+        }
+
+    def write(self, change: Change) -> None:
+        """Make it, or set what differs; ERPNext logs in before it saves."""
+        target = {name: value for name, value in change.target.items() if name in _PLAIN}
+        password = change.target["password"]
+        secret = password if isinstance(password, Secret) else None
+        if change.live.absent:
+            self._erpnext.insert_email_account(str(change.target["name"]), target, password=secret)
+            return
+        live = self._require()
+        name = str(change.target["name"])
+        if live.name != name:
+            self._erpnext.call(RENAME, {"doctype": "Email Account", "old_name": live.name, "new_name": name})
+            self._erpnext.forget()
+        self._erpnext.update_email_account(name, target, password=secret if "password" in change.names else None)
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Give the mark "default" back and delete it; where mails refer to it, switch it off instead."""
+        account = self._live()
+        if account is None:
+            return ""
+        self._give_default_back(before.extra.get("default"))
+        try:
+            self._erpnext.delete_email_account(account.name)
+        except Refused as error:
+            if "LinkExistsError" not in repr(vars(error)):
+                raise
+            self._erpnext.update_email_account(account.name, {"enable_outgoing": False, "default_outgoing": False})
+            return "mails sent with it refer to it, so it was switched off and not deleted"
+        return ""
+
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
+        """Put back earlier values; the password stays, as nobody can read the one before."""
+        self.write(change)
+
+    def _give_default_back(self, name: str | None) -> None:
+        if name is not None and self._erpnext.email_account(name) is not None:
+            self._erpnext.update_email_account(name, {"default_outgoing": True})
+
+    def _live(self) -> EmailAccount | None:
+        accounts = self._erpnext.email_accounts()
+        return next((a for a in accounts if a.email_id.lower() == self._address.lower()), None)
+
+    def _require(self) -> EmailAccount:
+        live = self._live()
+        if live is None:
+            raise Refused(f"the Email Account of {self._address} is gone", component=self.component, remedy="run again")
+        return live
+
+    def _default_of_others(self) -> EmailAccount | None:
+        accounts = self._erpnext.email_accounts()
+        return next((a for a in accounts if a.default_outgoing and a.email_id.lower() != self._address.lower()), None)
+
+
+_PLAIN = (
+    "email_id",
+    "domain",
+    "smtp_server",
+    "smtp_port",
+    "use_tls",
+    "use_ssl_for_outgoing",
+    "login_id_is_different",
+    "login_id",
+    "enable_outgoing",
+    "default_outgoing",
+    "always_use_account_email_id_as_sender",
+    "always_use_account_name_as_sender_name",
+    "enable_incoming",
+)
+
+
+def _outgoing(server: Submission) -> dict[str, Value]:
+    return {
+        "smtp_server": server.host,
+        "smtp_port": server.port,
+        "use_ssl_for_outgoing": server.security == "tls",
+        "use_tls": server.security == "starttls",
+    }

@@ -1,0 +1,242 @@
+"""WordPress sends its mail through Mailu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from agencystack.components.wordpress import (
+    MAIL,
+    OWNER,
+    PLUGINS,
+    SITE,
+    Carrier,
+    CarrierState,
+    MailImage,
+    MailSettings,
+    Via,
+    WordPress,
+)
+from agencystack.components.wordpress.program import connector_version
+from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
+from agencystack.engine.values import Fields, Marker, Value
+from agencystack.integrations import products
+from agencystack.integrations.email.arrival import MailArrives
+from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.submission import WordPressSubmission
+from agencystack.stack.errors import Refused
+from agencystack.stack.secrets import Secret
+
+SECURITY = {"tls": "ssl", "starttls": "tls"}
+"""What WP Mail SMTP calls TLS at once and STARTTLS."""
+
+
+@integration("email", "wordpress", provider="mailu", version=1)
+class WordPressEmail(Integration):
+    """Give WordPress its own mailbox, and send from it with WP Mail SMTP, or with our connector instead."""
+
+    capabilities = (
+        Capability("sends through its own mailbox", Support.SUPPORTED, proof="a mail arrives"),
+        Capability("sender name and address per client", Support.SUPPORTED, proof="a mail arrives"),
+        Capability(
+            "trusts a private certificate authority",
+            Support.PARTIAL,
+            proof="a mail arrives",
+            reason="WP Mail SMTP verifies against PHP's authorities only",
+            alternative="`mailer: connector`, which is given the authority; or add it to the system of the site",
+        ),
+    )
+
+    def resources(self, site: Site) -> Iterator[Resource]:
+        """Yield the mailbox, the plugin, the settings; then old tokens go."""
+        account, wordpress = MailAccount(site), products.wordpress(site.application, site.context)
+        carrier = Carrier(site.application.settings.mailer)
+        yield from account.resources()
+        yield WordPressPlugin(wordpress, carrier)
+        yield WordPressMail(wordpress, carrier, account, WordPressSubmission(site, wordpress, carrier), site.name)
+        yield from account.afterwards()
+
+    def proofs(self, site: Site) -> Iterator[Proof]:
+        """Have WordPress send a mail as any plugin does, and read it back."""
+        wordpress = products.wordpress(site.application, site.context)
+
+        def send(to: str, subject: str, body: str) -> Mapping[str, Any]:
+            sent = wordpress.send_mail(to, subject, body)
+            if not sent.sent:
+                raise Refused(
+                    f"could not send: {sent.error}",
+                    component=site.application.ref,
+                    remedy="run: agencystack plan email; when nothing differs, look at Mailu's log",
+                )
+            return {"handed_to": sent.host, "message_id": sent.message_id}
+
+        yield MailArrives(site, MailAccount(site), send)
+
+    def component_version(self, site: Site) -> str | None:
+        """Return the version of WordPress, from what was read anyway."""
+        return products.wordpress(site.application, site.context).answer(SITE).wordpress
+
+    def warnings(self, site: Site) -> Iterator[str]:
+        """Yield what the plan should say."""
+        return MailAccount(site).warnings()
+
+    def former(self, site: Site, key: str) -> Resource | None:
+        """Return a mailbox or plugin that another configuration once wanted."""
+        if key.startswith("plugin "):
+            slug = key.removeprefix("plugin ")
+            wordpress = products.wordpress(site.application, site.context)
+            return next((WordPressPlugin(wordpress, c) for c in Carrier if c.plugin == slug), None)
+        return MailAccount(site).former(key)
+
+    def rotate(self, site: Site) -> Callable[[], None]:
+        """Ask for a new token."""
+        return MailAccount(site).rotate()
+
+
+class WordPressPlugin(Resource):
+    """The plugin that carries the mail settings, installed and active; our connector in the version we ship."""
+
+    def __init__(self, wordpress: WordPress, carrier: Carrier) -> None:
+        self.component, self.key = wordpress.where, f"plugin {carrier.plugin}"
+        self._wordpress, self._carrier = wordpress, carrier
+        for question in (SITE, PLUGINS):
+            wordpress.ask(question)
+
+    def read(self) -> Reading:
+        """Return whether it is active, and for our own its version."""
+        plugin = self._wordpress.answer(PLUGINS).get(self._carrier.plugin)
+        if plugin is None:
+            return ABSENT
+        fields: dict[str, Value] = {"active": plugin.active}
+        if self._carrier is Carrier.CONNECTOR:
+            fields["version"] = plugin.version
+        return Reading(fields)
+
+    def wanted(self) -> Fields:
+        """Want it active, and our own as we ship it."""
+        if self._carrier is Carrier.CONNECTOR:
+            return {"active": True, "version": connector_version()}
+        return {"active": True}
+
+    def write(self, change: Change) -> None:
+        """Install, activate, or (in an undo) deactivate it."""
+        if not change.target["active"]:
+            self._wordpress.deactivate_plugin(self._carrier.plugin)
+        elif self._carrier is Carrier.CONNECTOR:
+            self._wordpress.install_connector()
+        elif change.action is Action.CREATE:
+            self._wordpress.install_plugin(self._carrier.plugin)
+        else:
+            self._wordpress.activate_plugin(self._carrier.plugin)
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Delete the plugin we installed."""
+        self._wordpress.delete_plugin(self._carrier.plugin)
+        return ""
+
+
+class WordPressMail(Resource):
+    """The mail settings as they take effect, whether the site holds them in its database or in wp-config.php."""
+
+    def __init__(
+        self,
+        wordpress: WordPress,
+        carrier: Carrier,
+        account: MailAccount,
+        submission: WordPressSubmission,
+        owner: str,
+    ) -> None:
+        self.component, self.key = wordpress.where, "mail settings"
+        self._wordpress, self._carrier, self._owner = wordpress, carrier, owner
+        self._account, self._submission = account, submission
+        for question in (MAIL, OWNER):
+            wordpress.ask(question)
+
+    def read(self) -> Reading:
+        """Return the effective settings, who carries them, and whose they are."""
+        mail = self._wordpress.answer(MAIL)
+        state = mail.carrier(self._carrier)
+        if state.active and state.do_not_send:
+            raise Blocked(
+                "WP Mail SMTP is told to send no mail at all",
+                component=self.component,
+                remedy='switch "Do Not Send" off in its settings (or WPMS_DO_NOT_SEND in wp-config.php)',
+            )
+        owner = self._wordpress.answer(OWNER).get("mail")
+        fields: dict[str, Value] = {"owner": owner, "via": mail.foreign or mail.via.value, **_fields(state.settings)}
+        image = {"mail": state.image.content.reveal(), "foreign": mail.foreign}
+        return Reading(fields, image, None if owner == self._owner else self._foreign(mail.via, mail.foreign))
+
+    def wanted(self) -> Fields:
+        """Want mail to leave from the site's own mailbox, over verified TLS."""
+        server = self._submission.find()
+        settings = MailSettings(
+            from_email=self._account.sender,
+            from_name=self._account.sender_name,
+            from_email_force=True,
+            from_name_force=False,
+            return_path=True,
+            mailer="smtp",
+            host=server.host,
+            port=server.port,
+            encryption=SECURITY[server.security],
+            auth=True,
+            autotls=True,
+            user=self._account.address,
+            ca=self._submission.authority,
+        )
+        return {
+            "owner": self._owner,
+            "via": self._carrier.value,
+            **_fields(settings),
+            "password": self._account.password,
+        }
+
+    def write(self, change: Change) -> None:
+        """Mark the settings as ours, then write them; a person's other settings in the same option stay."""
+        foreign = change.live.image.get("foreign")
+        if foreign:
+            self._wordpress.deactivate_plugin(str(foreign))
+        self._wordpress.write_owner({"mail": self._owner})
+        self._wordpress.write_mail_settings(self._carrier, _settings(change.target))
+
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
+        """Put the settings back byte for byte, except what a person changed since; then they are no longer ours."""
+        self._wordpress.restore_mail_settings(
+            self._carrier,
+            MailImage(content=Secret(before.extra["mail"])),
+            applied=_settings(applied.fields or {}),
+            applied_image=MailImage(content=Secret(applied.extra["mail"])),
+        )
+        foreign = before.extra.get("foreign")
+        if foreign:
+            self._wordpress.activate_plugin(str(foreign))
+        self._wordpress.write_owner({"mail": None})
+
+    def _foreign(self, via: Via, plugin: str | None) -> Foreign | None:
+        """Say who sends this site's mail, if somebody set that up; PHP's own mail() is nobody."""
+        if via is Via.FOREIGN:
+            return Foreign(f"mail goes through the plugin {plugin}", Permission.REPLACE)
+        if via is Via.NONE:
+            return None
+        state = self._wordpress.answer(MAIL).carrier(Carrier(via.value))
+        if not state.active or not _sends(state):
+            return None
+        where = state.settings.host if state.settings.mailer == "smtp" else state.settings.mailer
+        return Foreign(f"mail goes through {where}, set in {via.value} by a person", Permission.REPLACE)
+
+
+def _sends(state: CarrierState) -> bool:
+    return state.settings.mailer not in {"", "mail"} and (state.settings.mailer != "smtp" or bool(state.settings.host))
+
+
+def _fields(settings: MailSettings) -> dict[str, Value]:
+    return {name: getattr(settings, name) for name in MailSettings.model_fields}
+
+
+def _settings(fields: Fields) -> MailSettings:
+    known = {name: fields[name] for name in MailSettings.model_fields if name in fields}
+    if isinstance(known.get("password"), Marker):
+        del known["password"]
+    return MailSettings.model_validate(known)
