@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -157,6 +157,13 @@ class Chatwoot(Component):
     )
 
 
+class Administered(Component):
+    """A product that is configured as its administrator."""
+
+    admin_user: OneLine | None = Field(default=None, description="Name of an administrator; default: admin.")
+    admin_password: SecretReference | None = Field(default=None, description="That administrator's password.")
+
+
 class CustomComponent(Component):
     """A product of one's own, for a drop-in integration."""
 
@@ -184,11 +191,11 @@ class Components(_Model):
     erpnext: ERPNext | None = None
     listmonk: Listmonk | None = None
     chatwoot: Chatwoot | None = None
-    keycloak: Component | None = None
-    grafana: Component | None = None
+    keycloak: Administered | None = None
+    grafana: Administered | None = None
     loki: Component | None = None
     alloy: Component | None = None
-    uptime_kuma: Component | None = Field(default=None, alias="uptime-kuma")
+    uptime_kuma: Administered | None = Field(default=None, alias="uptime-kuma")
 
     def by_name(self) -> dict[str, Component]:
         """Return what is installed, under the names used in ``stack.yaml``."""
@@ -198,6 +205,17 @@ class Components(_Model):
 
 _NO_COMPONENTS = Components.model_validate({})
 KNOWN_COMPONENTS = tuple(field.alias or name for name, field in Components.model_fields.items())
+
+
+# What agencies install once for all clients, where nothing says otherwise.
+USUALLY_SHARED = ("mailu", "keycloak", "grafana", "loki", "alloy", "uptime-kuma")
+
+
+def required_credentials(component: str) -> list[str]:
+    """Return the secrets that a known component cannot be reached without."""
+    [field] = [field for name, field in Components.model_fields.items() if component in (name, field.alias)]
+    product: type[Component] = get_args(field.annotation)[0]
+    return [key for key, of in product.model_fields.items() if of.is_required() and of.annotation is SecretReference]
 
 
 class ApplicationSettings(_Model):
