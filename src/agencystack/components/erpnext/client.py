@@ -54,7 +54,11 @@ class ErpNext(FrappeSite):
         return None if found is None else self.model(EmailDomain, found)
 
     def email_accounts(self) -> tuple[EmailAccount, ...]:
-        """Return all Email Accounts by name; asked once, until something is saved or :meth:`forget` is called."""
+        """Return all Email Accounts by name; asked once.
+
+        The methods below that change one make it ask again; after a change by :meth:`update`, :meth:`call` and the
+        like, call :meth:`forget`.
+        """
         with self._accounts_lock:
             if self._accounts is None:
                 names = [str(row["name"]) for row in self.documents("Email Account", order_by="name asc")]

@@ -54,6 +54,8 @@ class DocType:
         readers: roles that may read it.
         writers: roles that may create, change and delete it.
         is_table: whether it exists only as rows of another.
+        name_field: the field that always equals the name.
+        may_be_renamed: whether it can get another name.
     """
 
     name: str
@@ -61,6 +63,8 @@ class DocType:
     readers: frozenset[str] = frozenset({"System Manager"})
     writers: frozenset[str] = frozenset({"System Manager"})
     is_table: bool = False
+    name_field: str = ""
+    may_be_renamed: bool = False
 
     def field(self, name: str) -> Field | None:
         """Return a field by name."""
@@ -99,6 +103,7 @@ _EMAIL_DOMAIN = DocType(
         Field("smtp_port"),
         *_checks("append_emails_to_sent_folder"),
     ),
+    name_field="domain_name",
 )
 _EMAIL_ACCOUNT = DocType(
     "Email Account",
@@ -142,6 +147,8 @@ _EMAIL_ACCOUNT = DocType(
         Field("uidnext", "Int"),
         Field("no_failed", "Int"),
     ),
+    name_field="email_account_name",
+    may_be_renamed=True,
 )
 _IMAP_FOLDER = DocType("IMAP Folder", _data("folder_name append_to uidvalidity uidnext"), is_table=True)
 _COMMUNICATION = DocType(
@@ -157,7 +164,8 @@ _COMMUNICATION = DocType(
         Field("status", "Select", "Open"),
         Field("sent_or_received", "Select", "Sent"),
         *_checks("read_receipt read_by_recipient unread_notification_sent seen has_attachment"),
-        *_data("sender_full_name reference_doctype reference_name company user message_id email_account"),
+        *_data("sender_full_name reference_doctype reference_name company user message_id"),
+        Field("email_account", "Link", options="Email Account"),
     ),
 )
 _EMAIL_QUEUE = DocType(
@@ -169,7 +177,8 @@ _EMAIL_QUEUE = DocType(
         Field("message", "Text"),
         Field("status", "Select", "Not Sent", options="Not Sent\nSending\nSent\nPartially Sent\nError"),
         Field("error", "Text"),
-        *_data("message_id reference_doctype reference_name communication send_after expose_recipients email_account"),
+        *_data("message_id reference_doctype reference_name communication send_after expose_recipients"),
+        Field("email_account", "Link", options="Email Account"),
         Field("priority", "Int", 1),
         Field("retry", "Int"),
     ),

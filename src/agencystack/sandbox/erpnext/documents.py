@@ -155,10 +155,30 @@ class Documents:
         _check_not_linked(work, document)
         work.transaction.delete(doctype, document["name"])
 
+    def rename(self, work: Work, doctype: str, old: str, new: str) -> str:
+        """Give a document another name, wherever it is named."""
+        meta = _meta(doctype)
+        document = work.transaction.get(doctype, old)
+        if document is None:
+            raise invalid(f"Can't rename {old} to {new} because {old} doesn't exist.")
+        work.require(meta, "write")
+        if old == new:
+            raise invalid("No changes made because old and new name are the same.")
+        if work.transaction.get(doctype, new) and old.casefold() != new.casefold():
+            raise invalid(f"Another {doctype} with name {new} exists, select another name")
+        if not meta.may_be_renamed:
+            raise invalid(f"{doctype} not allowed to be renamed")
+        _move(work, meta, document, new)
+        text = f"Document renamed from {bold(old)} to {bold(new)}"
+        work.messages.append({"message": text, "title": "Message", "indicator": "green", "alert": 1})
+        return new
+
     def save(self, work: Work, document: Document, before: Document | None) -> None:
         """Check and store a document. Also used by the product itself on documents that depend on another."""
         meta = DOCTYPES[document["doctype"]]
         behaviour = self._behaviour(meta.name)
+        if meta.name_field:
+            document[meta.name_field] = document["name"]
         if behaviour.validate:
             behaviour.validate(work, document, before)
         _check_selects(meta, document)
@@ -359,6 +379,25 @@ def _stamp(work: Work, document: Document, before: Document | None) -> None:
         one["creation"] = (before or {}).get("creation", stamp)
         one["modified"] = stamp
         one["modified_by"] = work.user
+
+
+def _move(work: Work, meta: DocType, document: Document, new: str) -> None:
+    old = document["name"]
+    for one in meta.of_kind("Password"):
+        password = work.transaction.password(meta.name, old, one.name)
+        if password is not None:
+            work.transaction.set_password(meta.name, new, one.name, password)
+    work.transaction.delete(meta.name, old)
+    document["name"] = new
+    if meta.name_field:
+        document[meta.name_field] = new
+    for row in _rows(document):
+        row["parent"] = new
+    work.transaction.put(document)
+    for other in DOCTYPES.values():
+        links = [one.name for one in other.of_kind("Link") if one.options == meta.name]
+        for linked in work.transaction.all(other.name) if links else []:
+            work.transaction.put({**linked, **{link: new for link in links if _same(linked.get(link), old)}})
 
 
 def _rows(document: Document) -> list[Document]:

@@ -45,6 +45,7 @@ class Methods:
             "frappe.utils.change_log.get_versions": lambda *_: versions(),
             "frappe.core.doctype.user.user.get_roles": _roles,
             "frappe.core.doctype.user.user.generate_keys": _generate_keys,
+            "frappe.client.rename_doc": self._rename,
             "frappe.core.doctype.communication.email.make": self._make,
             "frappe.email.doctype.email_queue.email_queue.send_now": self._send_now,
         }
@@ -65,6 +66,10 @@ class Methods:
 
     def _make(self, work: Work, arguments: Arguments) -> dict[str, str]:
         return self._mail.make(work, arguments)
+
+    def _rename(self, work: Work, arguments: Arguments) -> str:
+        doctype, old, new = (str(arguments.get(key) or "") for key in ("doctype", "old_name", "new_name"))
+        return self._documents.rename(work, doctype, old, new)
 
     def _send_now(self, work: Work, arguments: Arguments) -> None:
         if "System Manager" not in work.roles():
