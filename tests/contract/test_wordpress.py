@@ -146,6 +146,13 @@ def test_every_field_is_read_back_as_it_was_written(
     assert set(mail.carrier(carrier).sources.values()) <= {Source.OPTION, Source.DEFAULT}
 
 
+def test_settings_without_a_server_carry_nothing(
+    wordpress: WordPress, carrier: Carrier, mail_server: MailServer
+) -> None:
+    wordpress.write_mail_settings(carrier, settings(mail_server, host=""))
+    assert wordpress.answer(MAIL).via is Via.NONE
+
+
 def test_the_password_is_not_stored_readable(wordpress: WordPress, carrier: Carrier, mail_server: MailServer) -> None:
     wordpress.write_mail_settings(carrier, settings(mail_server, password=Secret("plain-canary-word")))
     stored = wordpress.answer(MAIL).carrier(carrier).image.data()["option"]["value"]

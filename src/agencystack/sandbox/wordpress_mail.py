@@ -73,8 +73,12 @@ def wp_mail_smtp_defaults(store: Store) -> dict[str, Any]:
 def state(store: Store, _args: Mapping[str, Any]) -> Any:
     """Answer who carries mail, with which values."""
     carriers = {name: _carrier(store, name) for name in OPTIONS}
-    carrying = [name for name, one in carriers.items() if one["active"] and one["fields"]["mailer"] != "mail"]
+    carrying = [name for name, one in carriers.items() if one["active"] and _carries(one["fields"])]
     return {"via": carrying[0] if carrying else "none", "foreign": None, "carriers": carriers}
+
+
+def _carries(fields: Mapping[str, Any]) -> bool:
+    return fields["mailer"] != "mail" and not (fields["mailer"] == "smtp" and not fields["host"])
 
 
 def _carrier(store: Store, name: str) -> dict[str, Any]:

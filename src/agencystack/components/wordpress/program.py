@@ -19,6 +19,7 @@ NO_WORDPRESS = "agencystack: no-wordpress"
 NO_PHP = "agencystack: no-php"
 NO_DATABASE = "agencystack: no-database"
 NOT_INSTALLED = "agencystack: not-installed"
+NO_SITE = "agencystack: no-site"
 
 _TAKE = """
 $agencystack_in = fopen( "php://stdin", "rb" );
@@ -58,7 +59,9 @@ register_shutdown_function( function () {
 	$connected = $wpdb instanceof wpdb && $wpdb->check_connection( false );
 	if ( $wpdb instanceof wpdb && ! $connected ) {
 		fwrite( STDERR, "agencystack: no-database\\n" );
-	} elseif ( $connected && function_exists( "is_blog_installed" ) && ! is_multisite() && ! is_blog_installed() ) {
+	} elseif ( $connected && function_exists( "is_multisite" ) && is_multisite() ) {
+		fwrite( STDERR, "agencystack: no-site\\n" );
+	} elseif ( $connected && function_exists( "is_blog_installed" ) && ! is_blog_installed() ) {
 		fwrite( STDERR, "agencystack: not-installed\\n" );
 	}
 } );

@@ -56,6 +56,7 @@ class Transport:
         self._where = where
         self._executor = executor
         self._path = path
+        self._url = url
         self._argv = program.bootstrap(path, url)
 
     def start(
@@ -78,7 +79,8 @@ class Transport:
             BadAnswer: PHP died or something else answered.
         """
         nonce = secrets.token_hex(16)
-        request = json.dumps({"nonce": nonce, "commands": list(commands), "queries": dict(queries)}).encode()
+        asked = {"nonce": nonce, "url": self._url or "", "commands": list(commands), "queries": dict(queries)}
+        request = json.dumps(asked).encode()
         code = program.program()
         finished = self._executor.run(self._argv, stdin=b"%d\n%b%b" % (len(code), code, request), timeout=timeout)
         frame = _frame(finished.stdout, nonce)
@@ -90,11 +92,8 @@ class Transport:
         try:
             data = json.loads(frame)
             if "unavailable" in data:
-                raise Unavailable(
-                    "WordPress is in maintenance mode",
-                    component=self._where,
-                    remedy=f"wait until its update has ended; a left-over {self._path}/.maintenance is deleted by hand",
-                )
+                make = {"maintenance": _maintenance, "site": _no_wp_site}[data["unavailable"]]
+                raise make(self._where, self._path, self._executor.description)
             if "fatal" in data:
                 raise BadAnswer(
                     f"PHP stopped while it did {data.get('doing', 'its work')}: {_excerpt(str(data['fatal']))}",
@@ -102,7 +101,7 @@ class Transport:
                     remedy="correct the plugin or theme the message names, then run again",
                 )
             return Answer.model_validate(data)
-        except (json.JSONDecodeError, UnicodeDecodeError, TypeError, ValidationError):
+        except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError, ValidationError):
             # Not chained: the answer may hold secrets, and a validation error quotes what it was given.
             raise BadAnswer("the program's answer is damaged", component=self._where) from None
 
@@ -189,7 +188,9 @@ def _not_installed(where: ComponentRef, path: str, _place: str) -> AgencyStackEr
 
 def _no_wp_site(where: ComponentRef, _path: str, _place: str) -> AgencyStackError:
     return ConfigurationError(
-        "the multisite has no site at exec.url", component=where, remedy="correct exec.url in stack.yaml"
+        "it is a network of sites (multisite), and exec.url names none of them",
+        component=where,
+        remedy="set exec.url in stack.yaml to the address of one of its sites",
     )
 
 
@@ -208,9 +209,10 @@ _MARKS = (
     (program.NO_PHP, _no_php),
     (program.NO_DATABASE, _no_database),
     (program.NOT_INSTALLED, _not_installed),
+    (program.NO_SITE, _no_wp_site),
     ("Error establishing a database connection", _no_database),
     ("you have requested is not installed", _not_installed),
-    ("Verify DOMAIN_CURRENT_SITE matches an existing site", _no_wp_site),
+    ("matches an existing site", _no_wp_site),
     ("'wp-config.php' not found", _not_installed),
     ("Briefly unavailable for scheduled maintenance", _maintenance),
     ("env: php: No such file", _no_php),

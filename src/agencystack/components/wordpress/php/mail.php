@@ -82,7 +82,10 @@ function via( array $carriers, $foreign ) {
 		return 'foreign';
 	}
 	foreach ( $carriers as $name => $carrier ) {
-		if ( $carrier['active'] && 'mail' !== $carrier['fields']['mailer'] ) {
+		$fields = $carrier['fields'];
+		// Both carriers leave PHPMailer alone while they know no server.
+		$lost = 'smtp' === $fields['mailer'] && '' === $fields['host'];
+		if ( $carrier['active'] && 'mail' !== $fields['mailer'] && ! $lost ) {
 			return $name;
 		}
 	}

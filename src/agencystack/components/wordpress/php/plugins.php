@@ -33,7 +33,6 @@ function slug_of( $file ) {
  */
 function plugins() {
 	load_plugin_functions();
-	wp_clean_plugins_cache( false );
 	$found = array();
 	foreach ( get_plugins() as $file => $header ) {
 		$found[] = array(

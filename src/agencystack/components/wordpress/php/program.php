@@ -187,6 +187,24 @@ function in_maintenance() {
 }
 
 /**
+ * Whether the site of a network that was loaded is the one that was meant: for an unknown path WordPress gives the
+ * main site, and its mail would be changed.
+ *
+ * @param string $url Address of the site that is meant; empty for the main site.
+ * @return bool
+ */
+function is_site_at( $url ) {
+	if ( '' === $url ) {
+		return is_main_site();
+	}
+	$meant = wp_parse_url( $url );
+	$host  = ( isset( $meant['host'] ) ? $meant['host'] : '' ) . ( isset( $meant['port'] ) ? ':' . $meant['port'] : '' );
+	$path  = isset( $meant['path'] ) ? $meant['path'] : '/';
+	$site  = get_site();
+	return strtolower( $host . trailingslashit( $path ) ) === strtolower( $site->domain . $site->path );
+}
+
+/**
  * Read the request, work, answer.
  *
  * @param string $json The request.
@@ -202,6 +220,10 @@ function main( $json ) {
 	$answer = new Answer( $request['nonce'] );
 	if ( in_maintenance() ) {
 		$answer->give( array( 'unavailable' => 'maintenance' ) );
+		return;
+	}
+	if ( is_multisite() && ! is_site_at( $request['url'] ) ) {
+		$answer->give( array( 'unavailable' => 'site' ) );
 		return;
 	}
 	$answer->give( carry_out( $request, $answer ) );
