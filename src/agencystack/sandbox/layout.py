@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
-from agencystack.sandbox.stand_ins import StandIns, domain_of
+from agencystack.sandbox.stand_ins import LISTMONK_USER, StandIns, domain_of
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
 from agencystack.stack.secrets import Secret
@@ -83,6 +83,7 @@ class _Writer:
             "components": {
                 "wordpress": self._wordpress(client),
                 "erpnext": self._erpnext(client),
+                "listmonk": self._listmonk(client),
             },
         }
 
@@ -105,6 +106,11 @@ class _Writer:
             "api_key": self._credentials.reference(key),
             "api_secret": self._credentials.reference(secret),
         }
+
+    def _listmonk(self, client: str) -> dict[str, Any]:
+        token = self._credentials.reference(f"{client}/listmonk/api-token")
+        url = self._stand_ins.url(client, "listmonk")
+        return self._common(url) | {"api_user": LISTMONK_USER, "api_token": token}
 
     def _common(self, url: str) -> dict[str, Any]:
         return {"url": url, "sends_from": [LOOPBACK], "sandbox": True}

@@ -16,9 +16,9 @@ from agencystack.stack.files import write_atomically
 # Names --real takes. "mail" is Postfix and Dovecot behind the stand-in of Mailu's REST interface.
 CAN_BE_REAL = ("mail", "wordpress")
 ALWAYS_STAND_INS = ("mailu", "erpnext", "listmonk", "chatwoot")
-# Nothing was recorded from the real products yet.
-UNVERIFIED = ("listmonk", "chatwoot")
-PER_CLIENT = ("erpnext", "wordpress")
+# Nothing was recorded from the real product yet.
+UNVERIFIED = ("chatwoot",)
+PER_CLIENT = ("erpnext", "listmonk", "wordpress")
 MAIL_PORTS = ("smtps", "submission", "imaps")
 # Where Postfix and Dovecot ask the stand-in, and where Dovecot answers Postfix.
 MAIL_DESK_PORTS = ("mail-maps", "mail-logins", "lmtp", "sasl")

@@ -9,6 +9,7 @@ from typing import Protocol
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.faults import AsgiApp
+from agencystack.sandbox.listmonk import ApiUser, ListmonkStandIn
 from agencystack.sandbox.mail_desk import MailDesk
 from agencystack.sandbox.maildir import Maildirs
 from agencystack.sandbox.mailserver import MailServer
@@ -19,6 +20,7 @@ from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.tls import MAIL_HOST
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 
+LISTMONK_USER = "agencystack"
 MAIL_DOMAIN = MAIL_HOST.partition(".")[2]
 
 
@@ -52,6 +54,7 @@ class StandIns:
         made: dict[str, AsgiApp] = {"mailu": mailu.app}
         for client in self._plan.clients:
             made[f"{client}/erpnext"] = self.erpnext(client).app
+            made[f"{client}/listmonk"] = self.listmonk(client)
             if not self._plan.real["wordpress"]:
                 made[f"{client}/wordpress"] = self.wordpress(client).app
         return made
@@ -86,6 +89,15 @@ class StandIns:
         """Return a client's ERPNext; its keys are made with it."""
         return ErpNextStandIn(
             self._folder.data / "erpnext" / client, site_url=self.url(client, "erpnext"), company=client.capitalize()
+        )
+
+    def listmonk(self, client: str) -> ListmonkStandIn:
+        """Return a client's Listmonk, with one API user."""
+        token = self._credentials.ensure(f"{client}/listmonk/api-token")
+        return ListmonkStandIn(
+            self._folder.data / "listmonk" / client,
+            {LISTMONK_USER: ApiUser(token.reveal())},
+            ca_file=self._folder.ca_file,
         )
 
     def wordpress(self, client: str) -> WordPressStandIn:
