@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -251,6 +252,45 @@ def test_a_new_site_has_the_factory_accounts_and_none_can_send(target: Target) -
     # frappe/exceptions.py: OutgoingEmailError has status 501.
     assert (refused.status_code, refused.json()["exc_type"]) == (501, "OutgoingEmailError")
     assert _list(target, "Communication", []) == [], "a refused request leaves nothing behind"
+
+
+def test_a_renamed_account_keeps_its_password_and_its_place_in_the_queue(target: Target, servers: Servers) -> None:
+    target.replay("email")
+    renamed = _call(
+        target,
+        "POST",
+        "/api/method/frappe.client.rename_doc",
+        {"doctype": "Email Account", "old_name": "Lab Mailer", "new_name": "Acme"},
+    ).json()
+    # contract/erpnext/02_customer.json, "rename via rename_doc"
+    assert renamed["message"] == "Acme"
+    assert "Document renamed from" in renamed["_server_messages"]
+    waiting = _list(target, "Email Queue", [["status", "=", "Not Sent"]])
+    _method(target, "frappe.email.doctype.email_queue.email_queue.send_now", {"name": waiting[0]["name"]})
+    assert servers.mailbox.received[-1].user == "mailer@lab.example", "it logged in with the password it had"
+    again = _call(target, "PUT", "/api/resource/Email%20Account/Acme", {"email_account_name": "Elsewise"}).json()
+    assert again["data"]["email_account_name"] == "Acme", "the field follows the name, never the other way round"
+    domain = {"doctype": "Email Domain", "old_name": "lab.example", "new_name": "x.example"}
+    refused = _call(target, "POST", "/api/method/frappe.client.rename_doc", domain)
+    assert (refused.status_code, "not allowed to be renamed" in refused.text) == (417, True)
+
+
+def test_a_domain_in_use_is_not_deleted(target: Target) -> None:
+    target.replay("email")
+    refused = _call(target, "DELETE", "/api/resource/Email%20Domain/lab.example")
+    assert (refused.status_code, refused.json()["exc_type"]) == (417, "LinkExistsError")
+    assert _call(target, "DELETE", "/api/resource/Email%20Account/Second").status_code == 202
+    assert _call(target, "DELETE", "/api/resource/Email%20Domain/lab.example").status_code == 202
+
+
+def test_latencies_are_those_of_the_product(tmp_path: Path) -> None:
+    site = ErpNextStandIn(tmp_path, latencies=True)
+    with served(site.app) as url:
+        target = Target(url, site.api_key, site.api_secret, {})
+        started = time.monotonic()
+        for _ in range(5):
+            _list(target, "Role", [])
+    assert time.monotonic() - started >= 5 * 0.013, "facts/erpnext.md, Speed: read Customer"
 
 
 def _call(target: Target, method: str, path: str, body: object = None) -> httpx.Response:
