@@ -255,3 +255,27 @@ def test_short_api_token_is_always_refused(tmp_path: Path) -> None:
         tmp_path, Secret("abc"), hostname="m.lab.test", domain="lab.test", admin_password=Secret("admin-password")
     )
     assert not mailu.accepts_token("Bearer abc", "192.0.2.7")
+
+
+def test_required_tokens_shut_the_password_out_as_recorded(tmp_path: Path) -> None:
+    case = next(
+        entry for entry in json.loads((RECORDINGS / "config_edge_cases.json").read_text()) if entry["case"] == "req"
+    )
+    mailu = MailuStandIn(
+        tmp_path,
+        Secret(RECORDED_TOKEN),
+        hostname="mail.lab.test",
+        domain="lab.test",
+        admin_password=Secret("admin-password-of-the-test"),
+        require_tokens=True,
+    )
+    with served(mailu.app) as url:
+        headers = {"Authorization": RECORDED_TOKEN}
+        token = httpx.post(f"{url}/api/v1/token", headers=headers, json={"email": "admin@lab.test"}).json()["token"]
+    for what, password, protocol in (
+        ("password", "admin-password-of-the-test", "smtp"),
+        ("token", token, "smtp"),
+        ("imap_password", "admin-password-of-the-test", "imap"),
+    ):
+        accepted = mailu.authenticate("admin@lab.test", password, "192.0.2.7", protocol)
+        assert accepted == (case[what]["Auth-Status"] == "OK"), what

@@ -68,10 +68,11 @@ class SystemResolver:
 
     Args:
         nameservers: addresses to ask instead of those in ``/etc/resolv.conf``.
+        port: they answer on.
         lifetime: seconds for one name.
     """
 
-    def __init__(self, nameservers: Iterable[str] = (), *, lifetime: float = LIFETIME) -> None:
+    def __init__(self, nameservers: Iterable[str] = (), *, port: int = 53, lifetime: float = LIFETIME) -> None:
         self._lifetime = lifetime
         self._resolver: dns.resolver.Resolver | None = None
         given = list(nameservers)
@@ -79,6 +80,7 @@ class SystemResolver:
             self._resolver = dns.resolver.Resolver(configure=not given)
         except (dns.resolver.NoResolverConfiguration, OSError):
             return  # this machine has none: every look-up then says so
+        self._resolver.port = port
         if given:
             self._resolver.nameservers = given
 

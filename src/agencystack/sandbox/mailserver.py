@@ -118,9 +118,13 @@ class _MailuSmtp(SMTP):
         self._auth_require_tls = not encrypted
 
     async def push(self, status: AnyStr) -> None:
-        if str(status).startswith("535"):
+        text = str(status)
+        if text.startswith("535"):
             await asyncio.sleep(self._login_delay)
-        await super().push(MAIL_BEFORE_LOGIN if status == "530 5.7.0 Authentication required" else status)
+        if text == "530 5.7.0 Authentication required":
+            await super().push(MAIL_BEFORE_LOGIN)
+        else:
+            await super().push(status)
 
 
 class _Submission:
