@@ -16,6 +16,9 @@ from agencystack.stack.secrets import Secret
 from tests.contract.test_listmonk import LOGIN, PASSWORD, MailServer
 from tests.serving import free_port, in_loop
 
+# The mail gem refuses TLS at once together with STARTTLS, which is Chatwoot's default.
+NO_STARTTLS = {"SMTP_ENABLE_STARTTLS_AUTO": "false"}
+
 
 @pytest.fixture(scope="module")
 def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
@@ -44,7 +47,7 @@ def login() -> dict[str, str | Secret | None]:
 
 @pytest.mark.parametrize("name", ["SMTP_TLS", "SMTP_SSL"])
 def test_implicit_tls(chatwoot: Chatwoot, mail_server: MailServer, name: str) -> None:
-    chatwoot.apply(login() | {"SMTP_PORT": str(mail_server.tls), name: "true"})
+    chatwoot.apply(login() | {"SMTP_PORT": str(mail_server.tls), name: "true"} | NO_STARTTLS)
     chatwoot.send_mail("probe@acme.example", f"over {name}", "body")
     user, mail = mail_server.wait_for(f"over {name}")
     assert (user, mail["From"], mail.get_content().strip()) == (LOGIN, f"Acme Support <{LOGIN}>", "body")
@@ -65,14 +68,18 @@ def test_no_starttls_when_switched_off(chatwoot: Chatwoot, mail_server: MailServ
 
 
 def test_wrong_password(chatwoot: Chatwoot, mail_server: MailServer) -> None:
-    wrong = {"SMTP_PORT": str(mail_server.tls), "SMTP_TLS": "true", "SMTP_PASSWORD": Secret("wrong-password")}
+    wrong = {
+        "SMTP_PORT": str(mail_server.tls),
+        "SMTP_TLS": "true",
+        "SMTP_PASSWORD": Secret("wrong-password"),
+    } | NO_STARTTLS
     chatwoot.apply(login() | wrong)
     with pytest.raises(Refused, match="Net::SMTPAuthenticationError"):
         chatwoot.send_mail("probe@acme.example", "never sent", "body")
 
 
 def test_nobody_listens(chatwoot: Chatwoot) -> None:
-    chatwoot.apply(login() | {"SMTP_PORT": str(free_port()), "SMTP_TLS": "true"})
+    chatwoot.apply(login() | {"SMTP_PORT": str(free_port()), "SMTP_TLS": "true"} | NO_STARTTLS)
     with pytest.raises(Refused, match="ECONNREFUSED"):
         chatwoot.send_mail("probe@acme.example", "never sent", "body")
 
@@ -81,7 +88,9 @@ def test_nobody_listens(chatwoot: Chatwoot) -> None:
 def test_certificate_is_verified_as_set(chatwoot: Chatwoot, tmp_path: Path, mode: str, arrives: bool) -> None:
     other = MailServer(ensure_certificates(tmp_path / "other"))
     with in_loop(other.start, other.stop):
-        chatwoot.apply(login() | {"SMTP_PORT": str(other.tls), "SMTP_TLS": "true", "SMTP_OPENSSL_VERIFY_MODE": mode})
+        chatwoot.apply(
+            login() | {"SMTP_PORT": str(other.tls), "SMTP_TLS": "true", "SMTP_OPENSSL_VERIFY_MODE": mode} | NO_STARTTLS
+        )
         if arrives:
             chatwoot.send_mail("probe@acme.example", "unverified", "body")
         else:
@@ -91,7 +100,15 @@ def test_certificate_is_verified_as_set(chatwoot: Chatwoot, tmp_path: Path, mode
 
 
 def test_mail_leaves_with_the_environment_of_the_last_start(chatwoot: Chatwoot, mail_server: MailServer) -> None:
-    chatwoot.apply(login() | {"SMTP_PORT": str(mail_server.tls), "SMTP_TLS": "true"})
+    chatwoot.apply(login() | {"SMTP_PORT": str(mail_server.tls), "SMTP_TLS": "true"} | NO_STARTTLS)
     chatwoot.set({"MAILER_SENDER_EMAIL": "Later <later@acme.example>"})
     chatwoot.send_mail("probe@acme.example", "before the restart", "body")
     assert mail_server.wait_for("before the restart")[1]["From"] == f"Acme Support <{LOGIN}>"
+
+
+@pytest.mark.parametrize("starttls", ["true", None])
+def test_tls_and_starttls_exclude_each_other(chatwoot: Chatwoot, mail_server: MailServer, starttls: str | None) -> None:
+    both = {"SMTP_PORT": str(mail_server.tls), "SMTP_TLS": "true", "SMTP_ENABLE_STARTTLS_AUTO": starttls}
+    chatwoot.apply(login() | both)
+    with pytest.raises(Refused, match="mutually exclusive"):
+        chatwoot.send_mail("probe@acme.example", "never sent", "body")

@@ -15,9 +15,15 @@ import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from agencystack.components import envfile
 
@@ -66,6 +72,16 @@ class ChatwootFolder:
     folder: Path
     env_file: Path
     restart: tuple[str, ...]
+
+
+def http_app() -> Starlette:
+    """Return what answers at its address: ``/api`` says the version (app/controllers/api_controller.rb)."""
+
+    async def index(_: Request) -> JSONResponse:
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return JSONResponse({"version": VERSION, "timestamp": now, "queue_services": "ok", "data_services": "ok"})
+
+    return Starlette(routes=[Route("/api", index)])
 
 
 def ensure_chatwoot(folder: Path, *, ca_file: Path | None = None) -> ChatwootFolder:
@@ -167,16 +183,22 @@ def _send(given: Mapping[str, Any], environment: Mapping[str, str], ca_file: Pat
 
 
 def _connected(environment: Mapping[str, str], ca_file: Path | None) -> smtplib.SMTP:
-    """Connect as the mail gem does: TLS at once for SMTP_TLS or SMTP_SSL, else STARTTLS where it is offered."""
+    """Connect as the mail gem does: TLS at once for SMTP_TLS or SMTP_SSL, else STARTTLS where it is offered.
+
+    Since 2.8 the gem refuses both together, and Chatwoot asks for STARTTLS unless it is told not to.
+    """
     host = environment.get("SMTP_ADDRESS", "localhost")
     port = int(environment.get("SMTP_PORT", "587"))
     hello = environment.get("SMTP_DOMAIN") or "localhost"
     context = _context(environment.get("SMTP_OPENSSL_VERIFY_MODE") or "peer", ca_file)
+    starttls = _is_true(environment.get("SMTP_ENABLE_STARTTLS_AUTO", "true"))
     if _is_true(environment.get("SMTP_TLS")) or _is_true(environment.get("SMTP_SSL")):
+        if starttls:
+            raise ValueError(":enable_starttls and :tls are mutually exclusive.")
         return smtplib.SMTP_SSL(host, port, local_hostname=hello, timeout=MAIL_TIMEOUT, context=context)
     server = smtplib.SMTP(host, port, local_hostname=hello, timeout=MAIL_TIMEOUT)
     server.ehlo()
-    if _is_true(environment.get("SMTP_ENABLE_STARTTLS_AUTO", "true")) and server.has_extn("starttls"):
+    if starttls and server.has_extn("starttls"):
         try:
             server.starttls(context=context)
         except BaseException:
