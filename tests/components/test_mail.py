@@ -63,24 +63,30 @@ def talker(
     ended = threading.Event()
 
     def converse(connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as stream:
-            stream.write(f"{greeting}\r\n".encode())
-            stream.flush()
-            for line in stream:
-                command = line.decode(errors="replace").strip().split(" ")[0].upper()
-                stream.write(f"{lines.get(command, '250 ok')}\r\n".encode())
+        try:
+            encrypted = context.wrap_socket(connection, server_side=True) if context else connection
+            with encrypted, encrypted.makefile("rwb") as stream:
+                stream.write(f"{greeting}\r\n".encode())
                 stream.flush()
+                for line in stream:
+                    command = line.decode(errors="replace").strip().split(" ")[0].upper()
+                    if command == "QUIT":
+                        return
+                    stream.write(f"{lines.get(command, '250 ok')}\r\n".encode())
+                    stream.flush()
+        except OSError:
+            connection.close()  # a client that did not believe the certificate
 
     def serve() -> None:
         while not ended.is_set():
             try:
                 connection, _ = listener.accept()
-                if greeting:
-                    converse(context.wrap_socket(connection, server_side=True) if context else connection)
-                else:
-                    silent.append(connection)
             except OSError:
-                continue  # a client that did not believe the certificate, or the end
+                return  # the end
+            if greeting:
+                threading.Thread(target=converse, args=[connection], daemon=True).start()
+            else:
+                silent.append(connection)
 
     silent: list[socket.socket] = []
     thread = threading.Thread(target=serve, daemon=True)
@@ -161,6 +167,7 @@ def test_certificate_for_another_name(ask: Ask, mail: Mail, server_side: ssl.SSL
     with talker("127.0.0.2", {}, context=server_side) as port:
         probe = ask("127.0.0.2", ca_file=mail.certificates.ca, timeout=10, ways=[(port, "tls")])
     assert kinds(probe) == ["name-mismatch"]
+    assert probe.failures[0].issuer == "CN=AgencyStack sandbox"
     with pytest.raises(Unavailable) as caught:
         probe.require(WHERE)
     assert "mailu.hostname" in caught.value.remedy
