@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import pwd
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from agencystack.stack import remote
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, ConfigurationError, Unavailable
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import default_user, executor_for
@@ -335,6 +338,17 @@ def test_second_call_uses_the_first_ones_connection(sshd: SshServer) -> None:
     assert executor.run(["sh", "-c", "echo $SSH_CONNECTION"]).stdout == first, (
         "another port would be another connection"
     )
+
+
+def test_more_calls_at_once_than_one_connection_carries(sshd: SshServer) -> None:
+    executor = RemoteExecutor(SITE, ssh="loopback", ssh_options=sshd.options)
+    # sshd drops some of more than 10 that log in at once, and refuses an 11th session on one connection.
+    subprocess.run(
+        ["ssh", *sshd.options, *remote._ssh_defaults(), "-O", "exit", "loopback"], check=False, capture_output=True
+    )
+    with ThreadPoolExecutor(14) as pool:
+        results = list(pool.map(lambda n: executor.run(["sh", "-c", f"sleep 0.5; echo {n}"]).stdout, range(14)))
+    assert results == [f"{n}\n".encode() for n in range(14)]
 
 
 @needs_root

@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from agencystack.stack import schema
-from agencystack.stack.errors import ComponentRef, ConfigurationError, ExitCode
+from agencystack.stack.errors import ComponentRef, ConfigurationError, ExitCode, UsageError
 from agencystack.stack.load import Mistake, StackMistakes, load, load_text
 from agencystack.stack.model import KNOWN_COMPONENTS, ApplicationSettings
 from agencystack.stack.references import SecretReference
@@ -80,6 +80,20 @@ def test_secrets_a_stack_needs_are_listed_by_place() -> None:
     assert references["clients.acme.components.wiki.credentials.token"] == SecretReference("env", "WIKI_TOKEN")
     assert len(references) == 6
     assert list(stack.secret_references([ComponentRef("beta", "mailu")])) == ["clients.beta.components.mailu.api_token"]
+
+
+def test_unknown_client_and_component_are_usage_errors() -> None:
+    stack = load_text(FULL)
+    with pytest.raises(UsageError, match="no client acm") as client:
+        stack.components("acm")
+    assert client.value.remedy == "did you mean acme?"
+    with pytest.raises(UsageError, match="acme has no component wordpres,") as component:
+        stack.required_component("acme", "wordpres")
+    assert component.value.remedy == "did you mean wordpress?"
+    with pytest.raises(UsageError) as far:
+        stack.required_component("beta", "grafana")
+    assert far.value.remedy == "there are: mailu, uptime-kuma"
+    assert stack.required_component("beta", "mailu")[0] == ComponentRef("beta", "mailu")
 
 
 def _change(old: str, new: str) -> str:

@@ -184,7 +184,7 @@ def _words(error: ErrorDetails) -> tuple[str, str]:
             return "is empty", "at least one item"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must hold keys and values", "key: value on the lines below, indented by two more spaces"
-    return "has a value of the wrong kind", "what the JSON Schema (agencystack init --schema) allows here"
+    return "has a value of the wrong kind", "what stack.schema.json allows here"
 
 
 def _unknown_applications(document: Document, stack: Stack) -> Iterator[Mistake]:

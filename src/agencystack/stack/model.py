@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from agencystack.stack.errors import ComponentRef
+from agencystack.stack.errors import ComponentRef, UsageError
 from agencystack.stack.references import SecretReference
 from agencystack.stack.values import (
     AbsolutePath,
@@ -260,13 +261,38 @@ class Stack(_Model):
         """Return all components that serve a client, shared ones included; ``shared`` names those alone."""
         found = {name: (ComponentRef(SHARED, name), value) for name, value in self.shared.components.by_name().items()}
         if client != SHARED:
-            own = self.clients[client].components.by_name()
+            own = self.client(client).components.by_name()
             found |= {name: (ComponentRef(client, name), value) for name, value in own.items()}
+        return found
+
+    def client(self, client: str) -> Client:
+        """Return a client by its id.
+
+        Raises:
+            UsageError: there is none of that id; names the one that was probably meant.
+        """
+        if client not in self.clients:
+            raise UsageError(f"there is no client {client} in stack.yaml", remedy=_instead(client, list(self.clients)))
+        return self.clients[client]
+
+    def required_component(self, client: str, name: str) -> tuple[ComponentRef, Component]:
+        """Return what :meth:`component` does.
+
+        Raises:
+            UsageError: there is no such client, or nothing of that name serves it.
+        """
+        self.client(client)
+        found = self.component(client, name)
+        if found is None:
+            raise UsageError(
+                f"{client} has no component {name}, of its own or shared",
+                remedy=_instead(name, list(self.components(client))),
+            )
         return found
 
     def application(self, client: str, type_: str, name: str) -> ApplicationSettings:
         """Return what an integration of a client is told; the defaults where ``stack.yaml`` says nothing."""
-        of_type: dict[str, ApplicationSettings] = dict(self.clients[client].integrations).get(type_, {})  # type: ignore[call-overload]
+        of_type: dict[str, ApplicationSettings] = dict(self.client(client).integrations).get(type_, {})  # type: ignore[call-overload]
         return of_type.get(name, ApplicationSettings())
 
     def secret_references(self, refs: list[ComponentRef] | None = None) -> dict[str, SecretReference]:
@@ -290,6 +316,11 @@ class Stack(_Model):
             for client, group in groups.items()
             for name, value in group.by_name().items()
         }
+
+
+def _instead(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
 
 
 def place(ref: ComponentRef) -> str:

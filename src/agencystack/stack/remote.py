@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
 import shlex
 import stat
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +72,8 @@ class RemoteExecutor:
         guard = self._guard()
         command = self._command(guard.wrap(argv, timeout))
         try:
-            finished = bounded(self.component, command, stdin=stdin, timeout=timeout, place=self.description)
+            with _slot(self.ssh) if self.ssh else contextlib.nullcontext():
+                finished = bounded(self.component, command, stdin=stdin, timeout=timeout, place=self.description)
         except FileNotFoundError:
             raise self._no_client(command[0]) from None
         result = guard.started(finished)
@@ -205,6 +208,16 @@ class RemoteExecutor:
 
     def _unreachable(self, message: str, remedy: str) -> Unavailable:
         return Unavailable(message, component=self.component, remedy=remedy)
+
+
+@functools.cache
+def _slot(host: str) -> threading.BoundedSemaphore:
+    """Return what bounds the calls that run on a host at once.
+
+    sshd carries 10 sessions on one connection, and drops some of more than 10 connections that log in at a time
+    (MaxSessions and MaxStartups of sshd_config).
+    """
+    return threading.BoundedSemaphore(8)
 
 
 def _ssh_defaults() -> list[str]:
