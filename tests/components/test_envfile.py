@@ -117,6 +117,10 @@ def test_a_comment_right_behind_an_empty_value_stays_a_comment() -> None:
     assert envfile.parse(changed) == {"K": "a"}
 
 
+def test_an_empty_value_before_a_comment_is_quoted() -> None:
+    assert envfile.set("K=a # why\n", {"K": ""}) == "K='' # why\n"
+
+
 def test_restore_leaves_what_a_person_changed_meanwhile() -> None:
     saved = envfile.lines_of(SAMPLE, ["SMTP_PORT", "SMTP_ADDRESS", "KEY"])
     ours = envfile.set(SAMPLE, {"SMTP_PORT": "465", "SMTP_ADDRESS": "mail", "KEY": None})

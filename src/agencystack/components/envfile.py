@@ -229,7 +229,9 @@ def _with_value(part: _Part, value: str) -> _Part:
     start, end = part.value_at
     rest = part.text[end:]
     gap = " " if rest.startswith("#") else ""
-    return replace(part, text=part.text[:start] + value + gap + rest)
+    # Compose takes a comment right behind "=" for the value.
+    shown = value or ("''" if rest.lstrip(" \t").startswith("#") else "")
+    return replace(part, text=part.text[:start] + shown + gap + rest)
 
 
 def _append(text: str, lines: list[str], end: str) -> str:
