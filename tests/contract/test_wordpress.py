@@ -31,7 +31,7 @@ from agencystack.sandbox.wordpress import RealWordPress
 from agencystack.stack.errors import ConfigurationError, Refused
 from agencystack.stack.secrets import Secret
 from tests.contract import wordpress_sites
-from tests.contract.wordpress_sites import MailServer, Site
+from tests.contract.wordpress_sites import MailServer, Site, watched_processes
 
 SENDER = "wordpress@acme.example"
 # Everything that has ever been lost in quoting: slashes, quotes, a dollar, non-ASCII.
@@ -157,6 +157,15 @@ def test_the_password_is_not_stored_readable(wordpress: WordPress, carrier: Carr
     wordpress.write_mail_settings(carrier, settings(mail_server, password=Secret("plain-canary-word")))
     stored = wordpress.answer(MAIL).carrier(carrier).image.data()["option"]["value"]
     assert b"plain-canary-word" not in base64.b64decode(stored)
+
+
+def test_no_process_shows_the_password(wordpress: WordPress, carrier: Carrier, mail_server: MailServer) -> None:
+    with watched_processes() as seen:
+        wordpress.write_mail_settings(carrier, settings(mail_server, password=Secret("process-canary-word")))
+        wordpress.forget()
+        assert wordpress.answer(MAIL).carrier(carrier).settings.password == Secret("process-canary-word")
+    assert any(b"agencystack_in" in text for text in seen), "the watch saw the bootstrap, so it would see a password"
+    assert not [text for text in seen if b"process-canary" in text]
 
 
 def test_a_second_write_changes_nothing_but_the_cipher(
