@@ -17,6 +17,7 @@ from agencystack.engine.context import Context
 from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import of_error
 from agencystack.engine.session import Selection, Session
+from agencystack.stack.backup import finish_restore
 from agencystack.stack.errors import AgencyStackError, ExitCode
 from agencystack.stack.load import load as load_stack
 from agencystack.stack.paths import Home
@@ -54,6 +55,7 @@ def fail(terminal: Terminal, error: AgencyStackError) -> NoReturn:
 def session(observer: Observer | None = None) -> Iterator[Session]:
     """Open the installation in AGENCYSTACK_HOME for one command."""
     home = Home.from_environment()
+    finish_restore(home)
     stack = load_stack(home.stack_file)
     sealed = SealedStore(home.secrets_dir, home.key_file)
     context = Context(home, sealed, SecretResolver(sealed).resolve)

@@ -27,11 +27,13 @@ Fingerprinter: TypeAlias = Callable[[Secret], str]
 
 
 def shown(value: Value) -> object:
-    """Return what a plan, a log or JSON may show of ``value``: never a secret."""
+    """Return what a plan, a log or JSON may show of ``value``: never a secret, and of a long text its hash."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Marker):
         return MASK if value is Marker.UNREADABLE else value.value
+    if isinstance(value, str) and "\n" in value:
+        return f"{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]}"
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from agencystack.components.chatwoot import Chatwoot
 from agencystack.components.erpnext import ErpNext
 from agencystack.components.listmonk import Listmonk
 from agencystack.components.mailu import Mailu
@@ -13,6 +14,7 @@ from agencystack.engine.context import Component, Context
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
+from agencystack.stack.model import Chatwoot as ChatwootSettings
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
 from agencystack.stack.model import Exec
@@ -66,6 +68,23 @@ def wordpress(component: Component, context: Context) -> WordPress:
     def connect() -> WordPress:
         where = _exec(component)
         return WordPress(component.ref, executor(component), where.path or WORDPRESS_PATH, url=where.url)
+
+    return context.connection(component.ref, connect)
+
+
+def chatwoot(component: Component, context: Context) -> Chatwoot:
+    """Return the client of a Chatwoot, which is reached by its environment file and its Rails runner."""
+    settings = settings_of(component, ChatwootSettings)
+
+    def connect() -> Chatwoot:
+        if settings.env_file is None:
+            raise ConfigurationError(
+                "is configured by its environment file, and stack.yaml does not say where that is",
+                component=component.ref,
+                remedy="add env_file: the .env that Chatwoot is started with, as a path on the machine exec reaches",
+            )
+        where = _exec(component)
+        return Chatwoot(component.ref, executor(component), settings.env_file, settings.restart, container=where.docker)
 
     return context.connection(component.ref, connect)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from agencystack.components.erpnext import EmailAccount, ErpNext
+from agencystack.components.erpnext import EmailAccount, ErpNext, ErpNextRefused
 from agencystack.components.mail import Submission
 from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
 from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
@@ -204,8 +204,8 @@ class OutgoingAccount(Resource):
         self._give_default_back(before.extra.get("default"))
         try:
             self._erpnext.delete_email_account(account.name)
-        except Refused as error:
-            if "LinkExistsError" not in repr(vars(error)):
+        except ErpNextRefused as error:
+            if error.kind != "LinkExistsError":
                 raise
             self._erpnext.update_email_account(account.name, {"enable_outgoing": False, "default_outgoing": False})
             return "mails sent with it refer to it, so it was switched off and not deleted"
