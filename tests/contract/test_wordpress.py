@@ -199,6 +199,18 @@ def test_undo_is_byte_exact(wordpress: WordPress, carrier: Carrier, mail_server:
     assert wordpress.answer(MAIL).carrier(carrier).image == before
 
 
+def test_the_image_after_our_write_decides_and_not_the_values(
+    wordpress: WordPress, carrier: Carrier, mail_server: MailServer
+) -> None:
+    """Values that were read differently than written (a product's own spelling) must not stop a byte-exact undo."""
+    before = wordpress.answer(MAIL).carrier(carrier).image
+    wordpress.write_mail_settings(carrier, settings(mail_server))
+    after = wordpress.answer(MAIL).carrier(carrier).image
+    other = settings(mail_server, host="spelt-otherwise.example")
+    assert wordpress.restore_mail_settings(carrier, before, applied=other, applied_image=after).left == ()
+    assert wordpress.answer(MAIL).carrier(carrier).image == before
+
+
 def test_undo_leaves_and_names_what_a_person_changed(
     wordpress: WordPress, carrier: Carrier, mail_server: MailServer
 ) -> None:

@@ -414,12 +414,26 @@ function restore_mail( array $args ) {
 	$carrier = $args['carrier'];
 	$before  = $args['image'];
 	$live    = json_decode( wp_json_encode( image( $carrier ) ), true );
-	if ( $args['force'] || $live === $args['applied'] ) {
+	if ( $args['force'] || ( null !== $args['applied'] && sorted( $live ) === sorted( $args['applied'] ) ) ) {
 		put_option( $carrier, $before['option'] );
 		$restart = put_defines( $before['defines'], array_keys( $before['defines'] ) );
 		return array( 'left' => array(), 'restart' => $restart );
 	}
 	return restore_fields( $carrier, $before, $args['fields'] );
+}
+
+/**
+ * An array whose keys are in order at every level, for a strict comparison.
+ *
+ * @param array $values Any.
+ * @return array
+ */
+function sorted( array $values ) {
+	ksort( $values );
+	foreach ( $values as $key => $value ) {
+		$values[ $key ] = is_array( $value ) ? sorted( $value ) : $value;
+	}
+	return $values;
 }
 
 /**
