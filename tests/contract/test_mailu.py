@@ -42,11 +42,12 @@ class Target:
     def to_ours(self, text: str) -> str:
         """Put names of our own in place of the recorded ones, where the Mailu is not ours alone."""
         for name in OUR_NAMES if self.suffix else ():
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}", name.replace(".test", f"{self.suffix}.test"), text)
+            stem = re.escape(name.removesuffix(".test"))
+            text = re.sub(rf"(?i)(?<![\w-])({stem})(\.test)", rf"\1{self.suffix}\2", text)
         return text
 
     def to_recorded(self, text: str) -> str:
-        return text.replace(f"{self.suffix}.test", ".test") if self.suffix else text
+        return text.replace(self.suffix, "") if self.suffix else text
 
     def send(self, request: dict[str, Any]) -> httpx.Response:
         headers = {name: value.replace(RECORDED_TOKEN, self.token) for name, value in request["headers"].items()}
