@@ -300,9 +300,9 @@ def test_too_short_a_token_is_never_sent() -> None:
 
 
 def test_html_404_means_the_api_is_switched_off() -> None:
-    with served(answering(lambda _: HTMLResponse("<h1>404 Not Found</h1>", 404))) as url:
-        with pytest.raises(BadAnswer, match="404 with text/html") as caught:
-            Mailu(WHERE, url, TOKEN).user(ADDRESS)
+    off = answering(lambda _: HTMLResponse("<h1>404 Not Found</h1>", 404))
+    with served(off) as url, pytest.raises(BadAnswer, match="404 with text/html") as caught:
+        Mailu(WHERE, url, TOKEN).user(ADDRESS)
     assert "API=true" in caught.value.remedy
 
 
@@ -320,9 +320,9 @@ def test_500_names_the_missing_api_token(answer: Response) -> None:
 
 
 def test_json_that_is_no_list_is_a_bad_answer() -> None:
-    with served(answering(lambda _: JSONResponse({"status": "ok"}))) as url:
-        with pytest.raises(BadAnswer, match="without a list"):
-            Mailu(WHERE, url, TOKEN).users()
+    other = answering(lambda _: JSONResponse({"status": "ok"}))
+    with served(other) as url, pytest.raises(BadAnswer, match="without a list"):
+        Mailu(WHERE, url, TOKEN).users()
 
 
 def test_nothing_there_is_unavailable() -> None:
