@@ -10,22 +10,18 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import smtplib
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
 from agencystack.components import envfile
+from agencystack.sandbox.interpreter import python_for_products
 
 VERSION = "4.0.0"
 MAIL_TIMEOUT = 5.0
@@ -74,16 +70,6 @@ class ChatwootFolder:
     restart: tuple[str, ...]
 
 
-def http_app() -> Starlette:
-    """Return what answers at its address: ``/api`` says the version (app/controllers/api_controller.rb)."""
-
-    async def index(_: Request) -> JSONResponse:
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        return JSONResponse({"version": VERSION, "timestamp": now, "queue_services": "ok", "data_services": "ok"})
-
-    return Starlette(routes=[Route("/api", index)])
-
-
 def ensure_chatwoot(folder: Path, *, ca_file: Path | None = None) -> ChatwootFolder:
     """Make the stand-in in ``folder``, or find it there; a started one has its environment.
 
@@ -130,9 +116,13 @@ def run_program(folder: Path, program: str, ca_file: Path | None) -> str:
     return f"a gem says hello\n{nonce}{json.dumps(answer)}{nonce}\n"
 
 
-def main() -> int:
-    """Entry of ``bin/bundle`` and ``bin/restart``: name of the program, folder, authority, then its arguments."""
-    name, folder, ca_file, *arguments = sys.argv[1:]
+def main(argv: Sequence[str]) -> int:
+    """Entry of ``bin/bundle`` and ``bin/restart``.
+
+    Args:
+        argv: name of the program, folder, authority, then the program's own arguments.
+    """
+    name, folder, ca_file, *arguments = argv
     if name == "restart":
         restart(Path(folder))
         return 0
@@ -144,13 +134,8 @@ def main() -> int:
 
 
 def _program(path: Path, name: str, folder: Path, ca_file: Path | None) -> None:
-    source = (
-        f"#!{sys.executable}\n"
-        "import sys\n"
-        f"sys.argv[1:1] = {[name, str(folder), str(ca_file or '')]!r}\n"
-        "from agencystack.sandbox.chatwoot import main\n"
-        "sys.exit(main())\n"
-    )
+    command = [*python_for_products("agencystack.sandbox.chatwoot"), name, str(folder), str(ca_file or "")]
+    source = f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n'
     path.write_text(source)
     path.chmod(0o755)
 

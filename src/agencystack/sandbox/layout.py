@@ -13,6 +13,7 @@ from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.stand_ins import LISTMONK_USER, StandIns, domain_of
+from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
 from agencystack.stack.secrets import Secret
@@ -41,7 +42,7 @@ def make_folders(folder: SandboxFolder) -> None:
     # As root, products run as another user, who must get through to their data.
     mode = 0o711 if os.geteuid() == 0 else 0o700
     folder.root.parent.mkdir(parents=True, exist_ok=True)
-    for path in (folder.root, folder.private, folder.data, folder.wordpress):
+    for path in (folder.root, folder.private, folder.data, folder.wordpress, folder.chatwoot):
         if not path.exists():
             path.mkdir()
             path.chmod(mode)
@@ -84,6 +85,7 @@ class _Writer:
                 "wordpress": self._wordpress(client),
                 "erpnext": self._erpnext(client),
                 "listmonk": self._listmonk(client),
+                "chatwoot": self._chatwoot(client),
             },
         }
 
@@ -111,6 +113,17 @@ class _Writer:
         token = self._credentials.reference(f"{client}/listmonk/api-token")
         url = self._stand_ins.url(client, "listmonk")
         return self._common(url) | {"api_user": LISTMONK_USER, "api_token": token}
+
+    def _chatwoot(self, client: str) -> dict[str, Any]:
+        made = self._stand_ins.chatwoot(client)
+        where: dict[str, Any] = {"local": True, "path": str(made.folder)}
+        if os.geteuid() == 0 and (user := unprivileged_user()):
+            where["user"] = user.pw_name
+        return self._common(self._stand_ins.url(client, "chatwoot")) | {
+            "exec": where,
+            "env_file": str(made.env_file),
+            "restart": list(made.restart),
+        }
 
     def _common(self, url: str) -> dict[str, Any]:
         return {"url": url, "sends_from": [LOOPBACK], "sandbox": True}

@@ -18,7 +18,7 @@ CAN_BE_REAL = ("mail", "wordpress")
 ALWAYS_STAND_INS = ("mailu", "erpnext", "listmonk", "chatwoot")
 # Nothing was recorded from the real product yet.
 UNVERIFIED = ("chatwoot",)
-PER_CLIENT = ("erpnext", "listmonk", "wordpress")
+PER_CLIENT = ("erpnext", "listmonk", "chatwoot", "wordpress")
 MAIL_PORTS = ("smtps", "submission", "imaps")
 # Where Postfix and Dovecot ask the stand-in, and where Dovecot answers Postfix.
 MAIL_DESK_PORTS = ("mail-maps", "mail-logins", "lmtp", "sasl")
@@ -100,6 +100,11 @@ class SandboxFolder:
     def wordpress(self) -> Path:
         """What the real WordPress keeps."""
         return self.data / "wordpress"
+
+    @property
+    def chatwoot(self) -> Path:
+        """One folder per Chatwoot."""
+        return self.data / "chatwoot"
 
     @property
     def records(self) -> Path:

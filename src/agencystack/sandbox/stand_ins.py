@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
+from agencystack.sandbox.chatwoot import ChatwootFolder, ensure_chatwoot
+from agencystack.sandbox.chatwoot_http import http_app
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.faults import AsgiApp
@@ -18,6 +21,7 @@ from agencystack.sandbox.mailu import MailuStandIn
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.tls import MAIL_HOST
+from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 
 LISTMONK_USER = "agencystack"
@@ -55,6 +59,7 @@ class StandIns:
         for client in self._plan.clients:
             made[f"{client}/erpnext"] = self.erpnext(client).app
             made[f"{client}/listmonk"] = self.listmonk(client)
+            made[f"{client}/chatwoot"] = http_app()
             if not self._plan.real["wordpress"]:
                 made[f"{client}/wordpress"] = self.wordpress(client).app
         return made
@@ -99,6 +104,14 @@ class StandIns:
             {LISTMONK_USER: ApiUser(token.reveal())},
             ca_file=self._folder.ca_file,
         )
+
+    def chatwoot(self, client: str) -> ChatwootFolder:
+        """Make a client's Chatwoot, or find it; as root it belongs to the user who runs it."""
+        made = ensure_chatwoot(self._folder.chatwoot / client, ca_file=self._folder.ca_file)
+        if os.geteuid() == 0 and (user := unprivileged_user()):
+            for path in (made.folder, *made.folder.rglob("*")):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        return made
 
     def wordpress(self, client: str) -> WordPressStandIn:
         """Return a client's WordPress."""

@@ -41,6 +41,8 @@ def ensure_certificates(folder: Path) -> Certificates:
     found = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     if not all(path.exists() for path in (found.ca, found.certificate, found.key)):
         folder.mkdir(parents=True, exist_ok=True)
+        # As root, products run as other users; only the key is secret.
+        folder.chmod(0o755)
         _make(found)
     return found
 
@@ -125,4 +127,5 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _write(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
         file.write(data)

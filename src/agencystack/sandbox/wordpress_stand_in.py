@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from pathlib import Path
 
-import cryptography
-import pydantic
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from agencystack.sandbox.interpreter import python_for_products
 from agencystack.sandbox.wordpress import all_can_enter, unprivileged_user
 from agencystack.sandbox.wordpress_store import SiteData
 from agencystack.stack.errors import ConfigurationError
@@ -56,7 +54,9 @@ class WordPressStandIn:
         program = self.path / "vendor" / "bin" / "wp"
         program.parent.mkdir(parents=True, exist_ok=True)
         (self.path / "wp-load.php").write_text("<?php // Stand-in.\n")
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(_program())} "$@"\n')
+        program.write_text(
+            f'#!/bin/sh\nexec {shlex.join(python_for_products("agencystack.sandbox.wordpress_program"))} "$@"\n'
+        )
         program.chmod(0o755)
         if not (self.path / "wp-config.php").is_file():
             (self.path / "wp-config.php").write_text(_WP_CONFIG)
@@ -101,39 +101,3 @@ class WordPressStandIn:
                 "routes": {},
             }
         )
-
-
-def _program() -> list[str]:
-    """Return the command that runs the stand-in program, for whoever runs the site.
-
-    As root that is an unprivileged user, who may not enter the folder our Python is in (a virtual environment made
-    from a Python in root's home): then the system's Python of the same version takes our libraries.
-
-    Raises:
-        ConfigurationError: that user can run no Python of this version, or cannot read our libraries.
-    """
-    libraries = [_library(module.__file__) for module in (pydantic, cryptography)]
-    ours = str(Path(__file__).parents[2])
-    paths = list(dict.fromkeys([ours, *libraries]))
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    candidates = [sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"]
-    usable = [python for python in candidates if Path(python).exists() and _all_can_run(Path(python))]
-    if not usable or not all(_all_can_read(Path(path)) for path in paths):
-        raise ConfigurationError(
-            f"no user but root can run {sys.executable} or read its libraries, and WordPress never runs as root",
-            remedy=f"run as an ordinary user, or install {name} for all users",
-        )
-    code = f"import sys; sys.path[:0] = {paths!r}; from agencystack.sandbox.wordpress_program import main; "
-    return [usable[0], "-I", "-c", code + "sys.exit(main(sys.argv[1:]))"]
-
-
-def _library(file: str | None) -> str:
-    return str(Path(file or "").parents[1])
-
-
-def _all_can_run(python: Path) -> bool:
-    return os.geteuid() != 0 or (all_can_enter(python.parent) and all_can_enter(python.resolve().parent))
-
-
-def _all_can_read(folder: Path) -> bool:
-    return os.geteuid() != 0 or all_can_enter(folder)
