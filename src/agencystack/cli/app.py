@@ -20,7 +20,7 @@ from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import VerifyOutput, of_plan, of_proof, of_results, of_status, of_undo
 from agencystack.engine.resource import Permission
 from agencystack.engine.session import Session, Wish
-from agencystack.stack.errors import AgencyStackError, ExitCode, Unavailable, UsageError
+from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
 from agencystack.stack.paths import Home
 from agencystack.stack.secrets import Secret
 
@@ -142,7 +142,7 @@ def verify(types: Types = None, client: Clients = None, component: Applications 
             else:
                 terminal.proofs(output.proofs)
             codes = [ExitCode.DONE if proof.ok else ExitCode.FAILED for proof in output.proofs]
-            codes += [ExitCode.UNREACHABLE for item, _ in seen if isinstance(item.problem, Unavailable)]
+            codes += [item.exit_code for item, _ in seen]
             return ExitCode.worst(codes)
 
     guarded(terminal, action)
@@ -163,7 +163,7 @@ def status(types: Types = None, client: Clients = None, component: Applications 
                 terminal.json(output)
             else:
                 terminal.status(output)
-            unreachable = any(isinstance(item.problem, Unavailable) for item in made.integrations)
+            unreachable = any(item.exit_code is ExitCode.UNREACHABLE for item in made.integrations)
             return ExitCode.UNREACHABLE if unreachable else ExitCode.DONE
 
     guarded(terminal, action)
@@ -249,12 +249,7 @@ def _apply(opened: Session, terminal: Terminal, made: Plan, granted: dict[Key, P
 
 
 def _plan_code(made: Plan) -> ExitCode:
-    codes = []
-    for item in made.integrations:
-        if isinstance(item.problem, Unavailable):
-            codes.append(ExitCode.UNREACHABLE)
-        elif item.status is Status.BLOCKED:
-            codes.append(ExitCode.FAILED)
+    codes = [item.exit_code for item in made.integrations]
     return ExitCode.worst([*codes, ExitCode.PENDING if made.changes else ExitCode.DONE])
 
 

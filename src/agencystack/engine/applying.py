@@ -32,7 +32,7 @@ from agencystack.engine.resource import Change, Permission
 from agencystack.engine.runlog import RunLog
 from agencystack.engine.undoing import give_back
 from agencystack.engine.values import fingerprint, shown
-from agencystack.stack.errors import AgencyStackError, ExitCode, Unavailable
+from agencystack.stack.errors import AgencyStackError, ExitCode
 from agencystack.stack.secrets import redact
 
 # Integrations at work at the same time; products are slower than we are.
@@ -163,10 +163,7 @@ class _Crew:
         return self._finish(plan, result)
 
     def _refused(self, plan: IntegrationPlan) -> Result:
-        code = ExitCode.DONE if plan.status in {Status.MANUAL, Status.UNSUPPORTED} else ExitCode.FAILED
-        if isinstance(plan.problem, Unavailable):
-            code = ExitCode.UNREACHABLE
-        return Result(plan, plan.status, plan.reason, error=plan.problem, exit_code=code)
+        return Result(plan, plan.status, plan.reason, error=plan.problem, exit_code=plan.exit_code)
 
     def _failed(self, plan: IntegrationPlan, result: Result, error: AgencyStackError) -> None:
         self._shop.log.error("integration failed", error, integration=plan.name)
@@ -324,21 +321,30 @@ class _Crew:
         result.reason = "" if result.proofs else "this integration has no proof"
 
 
-def prove(plan: IntegrationPlan, shop: Workshop) -> list[ProofRecord]:
-    """Run every proof of an integration and record what was seen; a proof that raises has failed."""
+def prove(plan: IntegrationPlan, shop: Workshop, *, as_wanted: bool = True) -> list[ProofRecord]:
+    """Run every proof of an integration and record what was seen; a proof that raises has failed.
+
+    Args:
+        plan: the integration.
+        shop: where it is recorded.
+        as_wanted: live is what is wanted; a proof of anything else says nothing about what is wanted.
+    """
     try:
         proofs = list(plan.integration.proofs(plan.site))
         version = plan.integration.component_version(plan.site)
     except AgencyStackError as error:
         proofs, version = [_Broken(error)], None
-    seen = [_prove_one(plan, shop, proof, version) for proof in proofs]
+    shows = plan.fingerprint if as_wanted else f"not {plan.fingerprint}"
+    seen = [_prove_one(plan, shop, proof, version, shows) for proof in proofs]
     if plan.record is not None:
         plan.record = plan.record.model_copy(update={"proofs": seen, "component_version": version})
         shop.records.put(plan.record)
     return seen
 
 
-def _prove_one(plan: IntegrationPlan, shop: Workshop, proof: Proof, version: str | None) -> ProofRecord:
+def _prove_one(
+    plan: IntegrationPlan, shop: Workshop, proof: Proof, version: str | None, fingerprint: str
+) -> ProofRecord:
     shop.observer.step(plan, f"prove: {proof.name}")
     started = time.monotonic()
     try:
@@ -359,7 +365,7 @@ def _prove_one(plan: IntegrationPlan, shop: Workshop, proof: Proof, version: str
         evidence=dict(evidence.seen),
         seconds=seconds,
         at=now(),
-        fingerprint=plan.fingerprint,
+        fingerprint=fingerprint,
         component_version=version,
     )
 

@@ -14,7 +14,7 @@ from agencystack.engine.ledger import Entry, Ledger
 from agencystack.engine.records import Record, Records
 from agencystack.engine.resource import Action, Change, FieldChange, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Fingerprinter, digest, fingerprint, same
-from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, ComponentRef, Unavailable
+from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, ComponentRef, ExitCode, Unavailable
 from agencystack.stack.secrets import redact
 
 # Reading waits for products, not for us: more threads than cores.
@@ -82,6 +82,13 @@ class IntegrationPlan:
     def changes(self) -> list[Step]:
         """The steps that change something."""
         return [step for step in self.steps if step.change is not None]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a plan with this problem ends a command with; what a person or nobody can do is no failure of ours."""
+        if self.problem is None or self.status in {Status.MANUAL, Status.UNSUPPORTED}:
+            return ExitCode.DONE
+        return self.problem.exit_code
 
     @property
     def proven(self) -> bool:

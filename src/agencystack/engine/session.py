@@ -136,8 +136,12 @@ class Session:
         shop = self._workshop()
         seen = []
         for item in plan.integrations:
-            proofs = prove(item, shop) if item.problem is None else [_unprovable(item)]
-            seen.append((item, proofs))
+            if item.problem is not None:
+                seen.append((item, [_unprovable(item, item.reason)]))
+            elif item.record is None:
+                seen.append((item, [_unprovable(item, "it was not applied: run agencystack integrate")]))
+            else:
+                seen.append((item, prove(item, shop, as_wanted=not item.changes)))
         return seen
 
     def plan_undo(self, selection: Selection, *, run: str | None, force: bool) -> list[UndoPlan]:
@@ -286,7 +290,7 @@ def _of_type(found: Found, wish: Wish) -> bool:
     return not wish.types or found.integration.declaration.type in wish.types
 
 
-def _unprovable(item: IntegrationPlan) -> ProofRecord:
+def _unprovable(item: IntegrationPlan, reason: str) -> ProofRecord:
     return ProofRecord(
-        name="can be proven", ok=False, reason=item.reason, seconds=0.0, at=now(), fingerprint=item.fingerprint
+        name="can be proven", ok=False, reason=reason, seconds=0.0, at=now(), fingerprint=item.fingerprint
     )

@@ -116,8 +116,9 @@ class MailVariables(Resource):
             "SMTP_USERNAME": self._account.address,
             PASSWORD: self._account.password,
             "SMTP_AUTHENTICATION": "plain",
-            "SMTP_TLS": "true" if implicit else "false",
-            "SMTP_SSL": "false",
+            # The mail gem refuses TLS at once together with STARTTLS, which is on unless switched off.
+            "SMTP_TLS": "true" if implicit else None,
+            "SMTP_SSL": None,
             "SMTP_ENABLE_STARTTLS_AUTO": "false" if implicit else "true",
             "SMTP_OPENSSL_VERIFY_MODE": "peer",
         }

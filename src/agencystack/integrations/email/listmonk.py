@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import SecretStr
-
 from agencystack.components.listmonk import Listmonk, MailSettings, Smtp
 from agencystack.engine.integration import Capability, Integration, Proof, Site, Support, integration
 from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
@@ -101,7 +99,8 @@ class ListmonkMail(Resource):
         if theirs:
             hosts = ", ".join(server.host for server in theirs)
             foreign = Foreign(f"mail leaves through {hosts}, set by a person", Permission.REPLACE)
-        return Reading(fields, {"enabled": [server.uuid for server in others]}, foreign)
+        fields["in use since a restart"] = not self._listmonk.needs_restart()
+        return Reading(fields, {"enabled": [_name(server) for server in others]}, foreign)
 
     def wanted(self) -> Fields:
         """Want our server, alone, over verified TLS."""
@@ -118,10 +117,18 @@ class ListmonkMail(Resource):
             "password": self._account.password,
             "from_email": f"{self._account.sender_name} <{self._account.sender}>",
             "other servers in use": (),
+            "in use since a restart": True,
         }
 
     def write(self, change: Change) -> None:
-        """Put our server first, switch the others off, leave everything else as it is."""
+        """Put our server first, switch the others off, leave everything else as it is.
+
+        Raises:
+            Refused: a campaign runs, so what was saved is in use only after a restart; the next run makes that up.
+        """
+        if change.names == {"in use since a restart"}:
+            self._listmonk.restart()
+            return
         settings = self._listmonk.settings()
         ours = self._server(self._ours(settings), change.target)
         others = [s.model_copy(update={"enabled": False}) for s in settings.smtp if s.uuid != self._uuid]
@@ -137,7 +144,7 @@ class ListmonkMail(Resource):
         if ours is not None and (before.fields or {}).get("host") is not None:
             kept.append(self._server(ours, change.target))
         kept += [
-            server.model_copy(update={"enabled": server.enabled or server.uuid in was_on})
+            server.model_copy(update={"enabled": server.enabled or _name(server) in was_on})
             for server in settings.smtp
             if server.uuid != self._uuid
         ]
@@ -149,11 +156,17 @@ class ListmonkMail(Resource):
 
     def _server(self, present: Smtp | None, target: Fields) -> Smtp:
         """Return our server with the wanted values; an empty password keeps the stored one."""
-        values: dict[str, Any] = present.model_dump() if present else {"uuid": self._uuid}
-        values |= {name: target[name] for name in _PLAIN}
         password = target["password"]
-        values["password"] = SecretStr(password.reveal() if isinstance(password, Secret) else "")
-        return Smtp.model_validate(values)
+        values: dict[str, Any] = {name: target[name] for name in _PLAIN}
+        values["password"] = password if isinstance(password, Secret) else None
+        if present is not None:
+            return present.model_copy(update=values)
+        return Smtp(uuid=self._uuid, **values)
+
+
+def _name(server: Smtp) -> str:
+    """Return what tells a server from others; the examples of a new Listmonk have no uuid."""
+    return f"{server.uuid} {server.host}:{server.port} {server.username}"
 
 
 _PLAIN = (
