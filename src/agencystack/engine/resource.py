@@ -124,13 +124,14 @@ class Resource(ABC):
     Attributes:
         component: where it lives.
         key: its name, unique inside the component, stable over versions: ``user shop@acme.example``.
-        stays: why undo leaves it as it is, for what cannot or must not be taken back (a mail domain).
+        stays: set for what cannot or must not be taken back: why undo leaves it (a mail domain); empty where there
+            is nothing worth telling.
         after_proof: written only when the proofs of the integration passed (lock-outs, revoking old secrets).
     """
 
     component: ComponentRef
     key: str
-    stays: str = ""
+    stays: str | None = None
     after_proof: bool = False
 
     @abstractmethod

@@ -158,8 +158,8 @@ def _undo_step(
         return step
     undone = entry.deeds[cut:]
     step.deeds = entry.deeds[:cut]
-    if resource.stays:
-        step.left.append(f"{resource.key}: {resource.stays}")
+    if resource.stays is not None:
+        step.left += [f"{resource.key}: {resource.stays}"] if resource.stays else []
         return step
     try:
         live = resource.read()

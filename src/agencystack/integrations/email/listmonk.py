@@ -17,6 +17,9 @@ from agencystack.integrations.email.submission import find_submission
 from agencystack.stack.secrets import Secret
 
 TLS_TYPES = {"tls": "TLS", "starttls": "STARTTLS"}
+SERVER_NAME = "email-agencystack"
+"""Listmonk puts ``email-`` before every name that lacks it."""
+
 NAMESPACE = uuid.UUID("6f6a1d0e-7d2b-5c55-9a35-3a8d3f0d7f11")
 """Our server's uuid in Listmonk is made from this and the integration's name: the mark that it is ours."""
 
@@ -106,7 +109,7 @@ class ListmonkMail(Resource):
         """Want our server, alone, over verified TLS."""
         server = find_submission(self._site)
         return {
-            "name": "agencystack",
+            "name": SERVER_NAME,
             "enabled": True,
             "host": server.host,
             "port": server.port,
@@ -165,8 +168,8 @@ class ListmonkMail(Resource):
 
 
 def _name(server: Smtp) -> str:
-    """Return what tells a server from others; the examples of a new Listmonk have no uuid."""
-    return f"{server.uuid} {server.host}:{server.port} {server.username}"
+    """Return what tells a server from others; the examples of a new Listmonk get a uuid only when saved."""
+    return f"{server.host}:{server.port} {server.username}"
 
 
 _PLAIN = (

@@ -307,7 +307,7 @@ class MailToken(Resource):
 class OldTokens(Resource):
     """Tokens of ours that are no longer in use: revoked once a mail sent with the new one has arrived."""
 
-    stays = "a revoked token cannot be brought back"
+    stays = ""  # the mailbox goes, and all its tokens with it
     after_proof = True
 
     def __init__(self, mailu: Mailu, address: str, owner: str, issued: IssuedToken) -> None:

@@ -15,7 +15,7 @@ from agencystack.components.mail import (
     probe_submission,
     probe_submission_inside,
 )
-from agencystack.components.wordpress import Carrier, Outcome, SubmissionWay, WordPress, submission
+from agencystack.components.wordpress import Outcome, SubmissionWay, WordPress, submission
 from agencystack.engine.context import Component
 from agencystack.engine.integration import Blocked, Site
 from agencystack.integrations import products
@@ -87,12 +87,12 @@ def _look(site: Site, door: Door, *, inside: bool) -> Probe:
 class WordPressSubmission:
     """Asks from inside WordPress's own PHP, in the same start that reads everything else."""
 
-    def __init__(self, site: Site, wordpress: WordPress, carrier: Carrier) -> None:
+    def __init__(self, site: Site, wordpress: WordPress) -> None:
         self._where, self._wordpress = site.application.ref, wordpress
         self._door = door_of(site.provider)
-        # WP Mail SMTP trusts what PHP trusts; only our connector can be given an authority.
+        self.host = self._door.host
         authority = products.ca_file(site.provider.settings) if site.provider else None
-        self.authority = _pem(authority) if carrier is Carrier.CONNECTOR and authority else ""
+        self.authority = _pem(authority) if authority else ""
         ways = tuple(SubmissionWay(port=port, security=security) for port, security in self._door.ways)
         self._question = submission(self._door.host, ways=ways, ca=self.authority)
         wordpress.ask(self._question)
@@ -118,7 +118,7 @@ class WordPressSubmission:
 
 def _remedy(outcomes: set[Outcome]) -> str:
     if outcomes & {Outcome.CERTIFICATE_UNTRUSTED, Outcome.CERTIFICATE_EXPIRED}:
-        return "give Mailu a certificate that PHP trusts, or name its authority as ca_file with `mailer: connector`"
+        return "give Mailu a certificate that PHP trusts, or name its authority as ca_file in stack.yaml"
     if Outcome.CERTIFICATE_NAME in outcomes:
         return "set Mailu's `hostname` in stack.yaml to the name on its certificate"
     if Outcome.UNKNOWN_HOST in outcomes:

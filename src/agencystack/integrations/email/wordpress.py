@@ -39,13 +39,7 @@ class WordPressEmail(Integration):
     capabilities = (
         Capability("sends through its own mailbox", Support.SUPPORTED, proof="a mail arrives"),
         Capability("sender name and address per client", Support.SUPPORTED, proof="a mail arrives"),
-        Capability(
-            "trusts a private certificate authority",
-            Support.PARTIAL,
-            proof="a mail arrives",
-            reason="WP Mail SMTP verifies against PHP's authorities only",
-            alternative="`mailer: connector`, which is given the authority; or add it to the system of the site",
-        ),
+        Capability("trusts a private certificate authority", Support.SUPPORTED, proof="a mail arrives"),
     )
 
     def resources(self, site: Site) -> Iterator[Resource]:
@@ -53,8 +47,13 @@ class WordPressEmail(Integration):
         account, wordpress = MailAccount(site), products.wordpress(site.application, site.context)
         carrier = Carrier(site.application.settings.mailer)
         yield from account.resources()
+        submission = WordPressSubmission(site, wordpress)
         yield WordPressPlugin(wordpress, carrier)
-        yield WordPressMail(wordpress, carrier, account, WordPressSubmission(site, wordpress, carrier), site.name)
+        if carrier is Carrier.WP_MAIL_SMTP and submission.authority:
+            # WP Mail SMTP trusts what PHP trusts; our connector beside it adds the authority, for this host alone.
+            yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
+            yield WordPressTrust(wordpress, submission)
+        yield WordPressMail(wordpress, carrier, account, submission, site.name)
         yield from account.afterwards()
 
     def proofs(self, site: Site) -> Iterator[Proof]:
@@ -83,6 +82,9 @@ class WordPressEmail(Integration):
 
     def former(self, site: Site, key: str) -> Resource | None:
         """Return a mailbox or plugin that another configuration once wanted."""
+        if key == "trusted authority":
+            wordpress = products.wordpress(site.application, site.context)
+            return WordPressTrust(wordpress, WordPressSubmission(site, wordpress))
         if key.startswith("plugin "):
             slug = key.removeprefix("plugin ")
             wordpress = products.wordpress(site.application, site.context)
@@ -136,6 +138,40 @@ class WordPressPlugin(Resource):
         return ""
 
 
+class WordPressTrust(Resource):
+    """The authority of a private certificate, which our connector makes PHPMailer trust for one host."""
+
+    def __init__(self, wordpress: WordPress, submission: WordPressSubmission) -> None:
+        self.component, self.key = wordpress.where, "trusted authority"
+        self._wordpress, self._submission = wordpress, submission
+        wordpress.ask(MAIL)
+
+    def read(self) -> Reading:
+        """Return the authority and the host it is trusted for."""
+        state = self._wordpress.answer(MAIL).connector
+        if not state.active:
+            return Reading({"ca": "", "host": ""}, {"mail": state.image.content.reveal()})
+        return Reading({"ca": state.settings.ca, "host": state.settings.host}, {"mail": state.image.content.reveal()})
+
+    def wanted(self) -> Fields:
+        """Want Mailu's."""
+        return {"ca": self._submission.authority, "host": self._submission.host}
+
+    def write(self, change: Change) -> None:
+        """Tell the connector, which otherwise sends nothing."""
+        ca, host = str(change.target["ca"]), str(change.target["host"])
+        self._wordpress.write_mail_settings(Carrier.CONNECTOR, MailSettings(mailer="mail", host=host, ca=ca))
+
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
+        """Put the connector's settings back."""
+        self._wordpress.restore_mail_settings(
+            Carrier.CONNECTOR,
+            MailImage(content=Secret(before.extra["mail"])),
+            applied=self._wordpress.answer(MAIL).connector.settings,
+            applied_image=MailImage(content=Secret(applied.extra["mail"])),
+        )
+
+
 class WordPressMail(Resource):
     """The mail settings as they take effect, whether the site holds them in its database or in wp-config.php."""
 
@@ -184,7 +220,7 @@ class WordPressMail(Resource):
             auth=True,
             autotls=True,
             user=self._account.address,
-            ca=self._submission.authority,
+            ca=self._submission.authority if self._carrier is Carrier.CONNECTOR else "",
         )
         return {
             "owner": self._owner,
