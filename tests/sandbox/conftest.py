@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,16 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def module_folder() -> Iterator[Path]:
-    """As ``folder``, shared by the tests of a module."""
-    made = Path(tempfile.mkdtemp(prefix="sandbox-"))
-    made.chmod(0o755)
-    yield made / "home"
-    api.down(made / "home")
-    shutil.rmtree(made)
+def module_folder_of() -> Iterator[Callable[[], Path]]:
+    """Makes folders as ``folder``, kept for all tests of a module."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="sandbox-")))
+        made[-1].chmod(0o755)
+        return made[-1] / "home"
+
+    yield make
+    for path in made:
+        api.down(path / "home")
+        shutil.rmtree(path)
