@@ -11,7 +11,7 @@ import typer
 
 from agencystack import __version__
 from agencystack.cli import installation, sandbox
-from agencystack.cli.run import fail, guarded, names, require_secrets, session, unexpected
+from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import ProgressObserver, Terminal
 from agencystack.engine.applying import Result
 from agencystack.engine.planning import Key, Plan, Status
@@ -72,7 +72,6 @@ def plan(types: Types = None, client: Clients = None, component: Applications = 
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None)
             made = opened.plan(selection)
             output = of_plan(made, opened.context.run)
             if json:
@@ -101,7 +100,7 @@ def integrate(
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None if auto else _ask_secret)
+            require_everything(opened, selection, None if auto else _ask_secret)
             with opened.locked(selection.clients):
                 made = opened.plan(selection)
                 granted: dict[Key, Permission] = {}
@@ -133,7 +132,6 @@ def verify(types: Types = None, client: Clients = None, component: Applications 
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None)
             with opened.locked(selection.clients):
                 seen = opened.verify(opened.plan(selection))
             output = VerifyOutput(proofs=[of_proof(item, proof) for item, proofs in seen for proof in proofs])
@@ -156,7 +154,6 @@ def status(types: Types = None, client: Clients = None, component: Applications 
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None)
             made = opened.plan(selection)
             output = of_status(made)
             if json:
@@ -185,7 +182,7 @@ def undo(
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None)
+            require_everything(opened, selection, None)
             with opened.locked(selection.clients):
                 made = opened.plan_undo(selection, run=run, force=force)
                 if not auto:
@@ -213,7 +210,7 @@ def rotate(
     def action() -> ExitCode:
         with session() as opened:
             selection = opened.select(_wish(types, client, component))
-            require_secrets(opened, selection, None)
+            require_everything(opened, selection, None)
             if not auto and not _confirmed(terminal, f"Replace the secrets of {len(selection.sites)} integrations?"):
                 return ExitCode.DONE
             with opened.locked(selection.clients):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.markup import escape
 from rich.table import Table
 
-from agencystack.cli.run import guarded, names, require_secrets, session
+from agencystack.cli.run import guarded, names, session
 from agencystack.cli.terminal import Terminal
 from agencystack.engine.context import Component
 from agencystack.engine.report import of_status
@@ -206,7 +206,6 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that backup wrote.
             terminal.say(f"What stood there before is in {restored.replaced}.")
         with session() as opened:
             selection = opened.select(Wish())
-            require_secrets(opened, selection, None)
             output = of_status(opened.plan(selection))
         terminal.status(output)
         terminal.say(

@@ -18,10 +18,10 @@ from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import of_error
 from agencystack.engine.session import Selection, Session
 from agencystack.stack.backup import finish_restore
-from agencystack.stack.errors import AgencyStackError, ExitCode
+from agencystack.stack.errors import AgencyStackError, ConfigurationError, ExitCode
 from agencystack.stack.load import load as load_stack
 from agencystack.stack.paths import Home
-from agencystack.stack.references import SecretReference, SecretResolver
+from agencystack.stack.references import SecretResolver
 from agencystack.stack.sealed import SealedStore
 from agencystack.stack.secrets import Secret, redact
 
@@ -66,8 +66,8 @@ def session(observer: Observer | None = None) -> Iterator[Session]:
         opened.close()
 
 
-def require_secrets(opened: Session, selection: Selection, ask: Callable[[str], Secret] | None) -> None:
-    """Make sure every secret the selected components need is there, before anything is called.
+def require_everything(opened: Session, selection: Selection, ask: Callable[[str], Secret] | None) -> None:
+    """Make sure that nothing the selected integrations need is missing, before anything is called.
 
     Args:
         opened: the session.
@@ -84,11 +84,25 @@ def require_secrets(opened: Session, selection: Selection, ask: Callable[[str], 
         for place, reference in needed.items():
             if reference.scheme == "secret" and sealed.get(reference.name) is None:
                 sealed.put(reference.name, ask(place))
-    _resolver(opened).resolve_all(needed)
+    keys = [key for integration, site in selection.sites for key in integration.missing(site)]
+    try:
+        SecretResolver(sealed).resolve_all(needed)
+    except ConfigurationError as error:
+        if not keys:
+            raise
+        raise _missing(opened, keys, error) from error
+    if keys:
+        raise _missing(opened, keys, None)
 
 
-def _resolver(opened: Session) -> SecretResolver:
-    return SecretResolver(opened.context.sealed)
+def _missing(opened: Session, keys: Sequence[str], secrets: ConfigurationError | None) -> ConfigurationError:
+    """Return the one error that names missing keys and missing secrets."""
+    file = opened.context.home.stack_file
+    return ConfigurationError(
+        f"{file} lacks {', '.join(keys)}" + (f"; {secrets.message}" if secrets else ""),
+        missing=[*keys, *(secrets.missing if secrets else ())],
+        remedy=f"add them to {file} (docs/connect-a-stack.md)" + (f"; {secrets.remedy}" if secrets else ""),
+    )
 
 
 def unexpected(error: BaseException) -> AgencyStackError:
@@ -103,6 +117,3 @@ def unexpected(error: BaseException) -> AgencyStackError:
 def names(values: Sequence[str]) -> tuple[str, ...]:
     """Return the types of a command line; `all` and nothing mean all."""
     return () if not values or "all" in values else tuple(values)
-
-
-__all__ = ["SecretReference", "command_line", "fail", "guarded", "names", "require_secrets", "session", "unexpected"]

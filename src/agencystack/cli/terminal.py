@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -73,33 +73,46 @@ class Terminal:
 
     def results(self, output: RunOutput) -> None:
         """Print what a run did."""
-        table = Table("Client", "Type", "Application", "Status", "Changes", "Reason", box=None, pad_edge=False)
+        table = Table("Client", "Type", "Application", "Status", "Changes", box=None, pad_edge=False)
         for line in output.results:
-            table.add_row(line.client, line.type, line.component, _status(line.status), str(len(line.changes)),
-                          escape(line.reason))  # fmt: skip
+            table.add_row(line.client, line.type, line.component, _status(line.status), str(len(line.changes)))
         self.console.print(table)
+        self._reasons({f"{line.client}/{line.type}/{line.component}": line.reason for line in output.results})
         self._skipped(output.skipped)
 
     def status(self, output: StatusOutput) -> None:
         """Print what is applied, since when, in which version."""
-        table = Table("Client", "Type", "Application", "Status", "Applied", "Proven", "Version", "Reason", box=None,
-                      pad_edge=False)  # fmt: skip
+        table = Table(
+            "Client", "Type", "Application", "Status", "Applied", "Proven", "Version", box=None, pad_edge=False
+        )
         for line in output.integrations:
-            table.add_row(line.client, line.type, line.component, _status(line.status), line.applied_at or "-",
-                          line.verified_at or "-", f"{line.version} ({line.component_version or 'unknown'})",
-                          escape(line.reason))  # fmt: skip
+            version = f"{line.version} on {line.component_version}" if line.component_version else str(line.version)
+            table.add_row(line.client, line.type, line.component, _status(line.status), _when(line.applied_at),
+                          _when(line.verified_at), version)  # fmt: skip
         self.console.print(table)
+        self._reasons({f"{line.client}/{line.type}/{line.component}": line.reason for line in output.integrations})
         self._skipped(output.skipped)
 
     def proofs(self, proofs: Sequence[ProofOutput]) -> None:
         """Print what the proofs saw."""
-        table = Table("Client", "Type", "Application", "Proof", "Result", "Seen", box=None, pad_edge=False)
+        table = Table("Client", "Type", "Application", "Proof", "Result", "Seconds", box=None, pad_edge=False)
         for proof in proofs:
-            seen = ", ".join(f"{name}: {_short(value)}" for name, value in proof.evidence.items()) or proof.reason
-            table.add_row(proof.client, proof.type, proof.component, proof.name,
-                          "[green]passed[/]" if proof.ok else "[red]failed[/]",
-                          escape(seen if proof.ok else proof.reason))  # fmt: skip
+            result = "[green]passed[/]" if proof.ok else "[red]failed[/]"
+            table.add_row(proof.client, proof.type, proof.component, proof.name, result, f"{proof.seconds:.1f}")
         self.console.print(table)
+        for proof in proofs:
+            seen = ", ".join(f"{name} {_short(value)}" for name, value in proof.evidence.items())
+            self.console.print(f"[dim]{proof.client}/{proof.type}/{proof.component}:[/] {escape(seen)}", soft_wrap=True)
+        self._reasons({f"{p.client}/{p.type}/{p.component}": p.reason for p in proofs})
+
+    def _reasons(self, reasons: Mapping[str, str]) -> None:
+        """Print why, one reason once for all that share it."""
+        shared: dict[str, list[str]] = {}
+        for name, reason in reasons.items():
+            if reason:
+                shared.setdefault(reason, []).append(name)
+        for reason, who in shared.items():
+            self.console.print(f"[bold]{escape(', '.join(who))}:[/] {escape(redact(reason))}", soft_wrap=True)
 
     def _head(self, result: ResultOutput) -> None:
         name = f"{result.client}/{result.type}/{result.component}"
@@ -165,6 +178,10 @@ def _status(status: str) -> str:
     return f"[{COLOURS.get(status, 'white')}]{status}[/]"
 
 
+def _when(time: str | None) -> str:
+    return time.replace("T", " ").removesuffix("Z") if time else "-"
+
+
 def _short(value: object) -> str:
     if value is None or value == "":
         return "(nothing)"
@@ -172,5 +189,7 @@ def _short(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "(none)"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(item)}" for name, item in value.items())
     text = str(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -23,6 +23,7 @@ from agencystack.engine.planning import (
     Step,
     compare,
     decide,
+    decide_former,
     describe,
     fingerprint_of,
     read_step,
@@ -211,7 +212,7 @@ class _Crew:
 
     def _guard(self, step: Step) -> AbstractContextManager[None]:
         """Hold the shared lock for as long as something of all clients is changed."""
-        shared = step.key[0].client == "shared" and (step.change is not None)
+        shared = step.key[0].client == "shared" and (step.change is not None or step.former)
         return self._shop.locks.shared(self._shop.command) if shared else nullcontext()
 
     def _carry_out(self, plan: IntegrationPlan, step: Step, *, as_planned: bool) -> Change | None:
@@ -220,13 +221,15 @@ class _Crew:
         ``as_planned`` is off once this run itself changed the component: a plugin that was just activated may well
         have set its defaults. What is not ours is still not touched.
         """
-        if step.change is None and not step.resource.after_proof:
+        if step.change is None and not step.resource.after_proof and not step.former:
             if step.reading is not None:
                 self._shop.ledger.settle(step.resource, step.reading)
             return None
         with self._shop.context.turn(step.key[0]), self._guard(step):
             planned = step.change
             self._look_again(plan, step)
+            if step.former:
+                return self._give_back(plan, step)
             if step.change is None:
                 if step.reading is not None:
                     self._shop.ledger.settle(step.resource, step.reading)
@@ -242,6 +245,12 @@ class _Crew:
     def _look_again(self, plan: IntegrationPlan, step: Step) -> None:
         step.problem = None
         read_step(step)
+        if step.former:
+            decide_former(step, self._shop.ledger)
+        if step.problem is not None:
+            raise step.problem
+        if step.former:
+            return
         entry = self._shop.ledger.entry(*step.key)
         permissions = {p for p in Permission if plan.site.setting(p.value, False)}
         if step.key in self._granted:
@@ -250,6 +259,15 @@ class _Crew:
         if step.problem is not None:
             raise step.problem
 
+    def _give_back(self, plan: IntegrationPlan, step: Step) -> Change | None:
+        """Put back what the integration wants no more, and know nothing of it any longer."""
+        self._shop.observer.step(plan, f"give back {step.resource.key}")
+        change = step.change
+        notes = give_back(step.resource, self._shop.ledger, plan.name)
+        self._shop.log.info("given back", integration=plan.name, component=str(step.resource.component),
+                            resource=step.resource.key, notes=notes)  # fmt: skip
+        return change
+
     def _write(self, plan: IntegrationPlan, step: Step, change: Change) -> Change:
         """Before-image, write, read back, record; killed anywhere in between, the next run finds its way."""
         shop, resource = self._shop, step.resource
@@ -257,10 +275,6 @@ class _Crew:
         details = {c.name: {"before": shown(c.before), "after": shown(c.after)} for c in change.fields}
         shop.log.info("write", integration=plan.name, component=str(resource.component), resource=resource.key,
                       action=change.action, fields=details)  # fmt: skip
-        if step.former:
-            with_notes = give_back(resource, shop.ledger, plan.name)
-            shop.log.info("given back", integration=plan.name, resource=resource.key, notes=with_notes)
-            return change
         shop.ledger.begin(resource, change, shop.context.run, shop.context.by, plan.name)
         resource.write(change)
         read_step(step)
@@ -332,7 +346,7 @@ def prove(plan: IntegrationPlan, shop: Workshop, *, as_wanted: bool = True) -> l
     try:
         proofs = list(plan.integration.proofs(plan.site))
         version = plan.integration.component_version(plan.site)
-    except AgencyStackError as error:
+    except Exception as error:  # noqa: BLE001 - proofs of somebody else that cannot be set up are failed proofs
         proofs, version = [_Broken(error)], None
     shows = plan.fingerprint if as_wanted else f"not {plan.fingerprint}"
     seen = [_prove_one(plan, shop, proof, version, shows) for proof in proofs]
@@ -375,7 +389,7 @@ class _Broken(Proof):
 
     name = "proofs can be set up"
 
-    def __init__(self, error: AgencyStackError) -> None:
+    def __init__(self, error: Exception) -> None:
         self._error = error
 
     def run(self) -> Evidence:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from agencystack.engine.resource import Resource
 from agencystack.stack.errors import AgencyStackError, ComponentRef
-from agencystack.stack.secrets import Secret
+from agencystack.stack.secrets import Secret, redact
 
 if TYPE_CHECKING:
     from agencystack.engine.context import Component, Context
@@ -172,6 +172,13 @@ class Integration(ABC):
     def proofs(self, site: Site) -> Iterable[Proof]:
         """Yield what shows that it works, end to end."""
 
+    def missing(self, site: Site) -> Iterable[str]:
+        """Yield the keys of ``stack.yaml`` that this integration cannot do without and that are not there.
+
+        Secrets need not be named: a reference that leads nowhere is found by itself.
+        """
+        return ()
+
     def component_version(self, site: Site) -> str | None:
         """Return the live version of the application, from what was read anyway, or None when it does not tell."""
         return None
@@ -218,6 +225,25 @@ def integration(
 def address_of(client: str, declaration: Declaration) -> str:
     """Return the name of an integration of a client: ``acme/email/wordpress``."""
     return f"{client}/{declaration.type}/{declaration.application}"
+
+
+def as_failure(error: Exception, doing: str, component: ComponentRef) -> AgencyStackError:
+    """Return ``error`` itself where it speaks to a user, else the failure that stands for a defect of an integration.
+
+    Args:
+        error: what was raised.
+        doing: what was being done, as the beginning of a sentence.
+        component: where.
+    """
+    if isinstance(error, AgencyStackError):
+        return error
+    failure = AgencyStackError(
+        f"{doing} failed: {redact(repr(error))}",
+        component=component,
+        remedy="this is a defect of the integration; where something was being changed, the run log has the traceback",
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def component_of(site: Site) -> ComponentRef:

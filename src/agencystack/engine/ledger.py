@@ -81,16 +81,20 @@ class Ledger:
     def begin(self, resource: Resource, change: Change, run: str, by: str, integration: str) -> None:
         """Put the before-image and the intention on disk; must return before the product is touched."""
         entry = self.entry(resource.component, resource.key)
-        unfinished = bool(entry.deeds) and entry.deeds[-1].state == "writing"
-        # A killed write may have happened or not: what was there before it is the truth to go back to.
-        before = entry.deeds.pop().before if unfinished else self._seal(entry, Image.of(change.live))
+        names = [field_change.name for field_change in change.fields]
+        if entry.deeds and entry.deeds[-1].state == "writing":
+            # A killed write may have happened or not, or in part: what was there before it is what to go back to.
+            killed = entry.deeds.pop()
+            before, names = killed.before, list(dict.fromkeys([*killed.fields, *names]))
+        else:
+            before = self._seal(entry, Image.of(change.live))
         deed = Deed(
             run=run,
             at=now(),
             by=by,
             integration=integration,
             action=change.action,
-            fields=[field_change.name for field_change in change.fields],
+            fields=names,
             state="writing",
             before=before,
             after=self._seal(entry, Image(change.target)),
@@ -168,18 +172,19 @@ class Ledger:
 
 def _load(path: Path) -> Entry:
     try:
-        entry = Entry.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
+        raw = json.loads(path.read_bytes())
+        found = raw.get("schema_version", 0)
+        if found > SCHEMA:
+            raise ConfigurationError(
+                f"the record {path} was written by a newer version (schema {found}, we know {SCHEMA})",
+                remedy="update agencystack",
+            )
+        return Entry.model_validate(raw)
+    except (ValidationError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"cannot read the record {path}: {error.__class__.__name__}",
             remedy="restore it with: agencystack restore; without it undo cannot know what was there before",
         ) from error
-    if entry.schema_version > SCHEMA:
-        raise ConfigurationError(
-            f"the record {path} was written by a newer version (schema {entry.schema_version}, we know {SCHEMA})",
-            remedy="update agencystack",
-        )
-    return entry
 
 
 def _add(names: list[str], name: str) -> None:

@@ -71,7 +71,8 @@ class Locks:
                     remedy="wait until it is done, then run again",
                 ) from None
         try:
-            note.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": now()}))
+            with explained(note):
+                note.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": now()}))
             yield
         finally:
             note.unlink(missing_ok=True)

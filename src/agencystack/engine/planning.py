@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agencystack.engine.context import Context
-from agencystack.engine.integration import Blocked, Integration, Manual, Site, Unsupported
+from agencystack.engine.integration import Blocked, Integration, Manual, Site, Unsupported, as_failure
 from agencystack.engine.ledger import Entry, Ledger
 from agencystack.engine.records import Record, Records
 from agencystack.engine.resource import Action, Change, FieldChange, Permission, Reading, Resource
+from agencystack.engine.undoing import way_back
 from agencystack.engine.values import Fields, Fingerprinter, digest, fingerprint, same
 from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, ComponentRef, ExitCode, Unavailable
-from agencystack.stack.secrets import redact
 
 # Reading waits for products, not for us: more threads than cores.
 READERS = 16
@@ -43,14 +43,17 @@ class Step:
         resource: what is wanted.
         users: names of the integrations of this plan that want it.
         former: it was wanted once and is to be given back.
+        twins: the same resource as the other integrations of this plan declare it.
     """
 
     resource: Resource
     users: list[str]
     former: bool = False
+    twins: list[Resource] = field(default_factory=list)
     reading: Reading | None = None
     wanted: Fields = field(default_factory=dict)
     change: Change | None = None
+    left: list[str] = field(default_factory=list)
     problem: AgencyStackError | None = None
 
     @property
@@ -153,7 +156,10 @@ def make_plan(
     _read_all(list(steps.values()))
     permissions = _permissions(plans, granted or {})
     for step in steps.values():
-        decide(step, known.get(step.key), context.sealed.fingerprint, permissions.get(step.key, frozenset()))
+        if step.former:
+            decide_former(step, ledger)
+        else:
+            decide(step, known.get(step.key), context.sealed.fingerprint, permissions.get(step.key, frozenset()))
     for plan in plans:
         _conclude(plan, context.sealed.fingerprint)
     return Plan(plans)
@@ -178,10 +184,6 @@ def decide(step: Step, entry: Entry | None, of_secret: Fingerprinter, permission
     step.problem = None
     if step.reading is None:
         return
-    if step.former:
-        fields = tuple(FieldChange(name, value, None) for name, value in (step.reading.fields or {}).items())
-        step.change = Change(Action.DELETE, fields, {}, step.reading)
-        return
     differences = compare(step.wanted, step.reading, entry, of_secret)
     if not differences:
         return
@@ -194,6 +196,15 @@ def decide(step: Step, entry: Entry | None, of_secret: Fingerprinter, permission
         )
         return
     step.change = Change(_action(step.reading), differences, step.wanted, step.reading)
+
+
+def decide_former(step: Step, ledger: Ledger) -> None:
+    """Turn what was read of a resource nobody wants any more into the change that gives it back."""
+    step.change, step.left = None, []
+    if step.problem is not None or step.reading is None:
+        return
+    back = way_back(step.resource, ledger.entry(*step.key), ledger, step.reading)
+    step.change, step.left = back.change, back.left
 
 
 def _action(reading: Reading) -> Action:
@@ -209,25 +220,34 @@ def _declare(plan: IntegrationPlan, steps: dict[Key, Step], known: Mapping[Key, 
     try:
         resources = list(plan.integration.resources(plan.site))
         plan.warnings = list(plan.integration.warnings(plan.site))
-    except AgencyStackError as error:
-        plan.problem = error
+        unwanted = _unwanted(plan, {(resource.component, resource.key) for resource in resources}, known)
+    except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
+        plan.problem = as_failure(error, f"planning {plan.name}", plan.site.application.ref)
         return
-    wanted = set()
     for resource in resources:
         key = (resource.component, resource.key)
-        wanted.add(key)
         step = steps.setdefault(key, Step(resource, []))
+        if step.users:
+            step.twins.append(resource)
         step.users.append(plan.name)
         plan.steps.append(step)
-    for key, entry in known.items():
-        if plan.name not in entry.users or key in wanted:
-            continue
-        former = plan.integration.former(plan.site, entry.key)
+    for key, (entry, former) in unwanted.items():
         if former is None:
             plan.warnings.append(f"{entry.component}: {entry.key} is no longer wanted and is left as it is")
         elif key not in steps and entry.users == [plan.name]:
             steps[key] = Step(former, [plan.name], former=True)
             plan.steps.append(steps[key])
+
+
+def _unwanted(
+    plan: IntegrationPlan, wanted: Container[Key], known: Mapping[Key, Entry]
+) -> dict[Key, tuple[Entry, Resource | None]]:
+    """Return what the integration used and wants no more, with the resource that can give it back, if one can."""
+    return {
+        key: (entry, plan.integration.former(plan.site, entry.key))
+        for key, entry in known.items()
+        if plan.name in entry.users and key not in wanted
+    }
 
 
 def _read_all(steps: Sequence[Step]) -> None:
@@ -258,15 +278,22 @@ def read_step(step: Step) -> None:
     try:
         step.reading = step.resource.read()
         step.wanted = {} if step.former else step.resource.wanted()
-    except AgencyStackError as error:
-        step.problem = error
+        _agree(step)
     except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
-        step.problem = AgencyStackError(
-            f"reading {step.resource.key} failed: {redact(repr(error))}",
-            component=step.resource.component,
-            remedy="this is a defect of the integration; the run log has the traceback",
-        )
-        step.problem.__cause__ = error
+        step.problem = as_failure(error, f"reading {step.resource.key}", step.resource.component)
+
+
+def _agree(step: Step) -> None:
+    """Refuse a resource of which two integrations want different values: each run would undo the other's."""
+    for user, twin in zip(step.users[1:], step.twins, strict=True):
+        theirs = twin.wanted()
+        names = [name for name in {**step.wanted, **theirs} if theirs.get(name) != step.wanted.get(name)]
+        if names:
+            raise Conflict(
+                f"{step.users[0]} and {user} want {step.resource.key} differently: {', '.join(names)}",
+                component=step.resource.component,
+                remedy="give both the same settings in stack.yaml, or leave one of them out",
+            )
 
 
 def _permissions(
@@ -286,6 +313,7 @@ def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
     """Say what is true of the integration."""
     declaration = plan.integration.declaration
     for step in plan.steps:
+        plan.warnings += [f"{note} (no longer wanted)" for note in step.left]
         if plan.problem is None and step.problem is not None:
             plan.problem = step.problem
     plan.fingerprint = fingerprint_of(plan, of_secret)
@@ -336,7 +364,11 @@ def _verdict(plan: IntegrationPlan, version: int) -> tuple[Status, str]:
         return Status.UNVERIFIED, f"proof failed: {failed[0].name}: {failed[0].reason}"
     if record.fingerprint != plan.fingerprint or not record.verified_at:
         return Status.UNVERIFIED, "live is as wanted, but no proof has passed since"
-    live_version = plan.integration.component_version(plan.site)
+    try:
+        live_version = plan.integration.component_version(plan.site)
+    except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
+        failure = as_failure(error, "asking for the version", plan.site.application.ref)
+        return Status.UNVERIFIED, f"live is as wanted, but the version proven cannot be compared: {failure}"
     if live_version is not None and record.component_version not in {None, live_version}:
         return Status.UNVERIFIED, (
             f"{plan.site.application.ref.name} went from {record.component_version} to {live_version} "

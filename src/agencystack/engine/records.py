@@ -121,7 +121,7 @@ def _load(path: Path) -> Record:
                 remedy="update agencystack",
             )
         return Record.model_validate(raw)
-    except (ValidationError, OSError, ValueError, AttributeError) as error:
+    except (ValidationError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"cannot read the record {path}: {error.__class__.__name__}",
             remedy="restore it with: agencystack restore; or remove it: the live state is read anyway, history is lost",

@@ -146,6 +146,8 @@ class Resource(ABC):
     def wanted(self) -> Fields:
         """Return the fields as they shall be; called after :meth:`read`, and again right before :meth:`write`.
 
+        Where several integrations want a resource of this key, one of them is read and all are asked what they want.
+
         Raises:
             Blocked: a prerequisite is absent or unreachable.
         """

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agencystack.engine.context import Context
-from agencystack.engine.integration import Integration, Site
+from agencystack.engine.integration import Integration, Site, as_failure
 from agencystack.engine.ledger import Deed, Entry, Ledger
 from agencystack.engine.resource import Action, Change, FieldChange, Image, Reading, Resource
-from agencystack.engine.values import Value
+from agencystack.engine.values import Marker, Value
 from agencystack.stack.errors import AgencyStackError, ComponentRef, ConfigurationError
+from agencystack.stack.secrets import Secret
 
 
 @dataclass
@@ -113,6 +114,17 @@ def give_back(resource: Resource, ledger: Ledger, user: str) -> list[str]:
     return step.left
 
 
+def way_back(resource: Resource, entry: Entry, ledger: Ledger, live: Reading) -> UndoStep:
+    """Return what :func:`give_back` would do to a resource that was just read; changes nothing."""
+    step = UndoStep(resource, entry)
+    if resource.stays:
+        step.left.append(f"{resource.key}: {resource.stays}")
+    elif entry.deeds:
+        before, after = ledger.before(entry, entry.deeds[0]), ledger.after(entry, entry.deeds[-1])
+        _compare(step, before, after, entry.deeds, live, force=False)
+    return step
+
+
 def _touched(integration: Integration, site: Site, ledger: Ledger) -> list[tuple[Resource, Entry]]:
     """Return what the integration uses and we have a record of, last written first."""
     current = {(str(r.component), r.key): r for r in integration.resources(site)}
@@ -152,7 +164,8 @@ def _undo_step(
 ) -> UndoStep:
     step = UndoStep(resource, entry, deeds=list(entry.deeds), whole=run is None)
     cut = _cut(entry.deeds, run)
-    if others and run is None:
+    if others:
+        # They rely on what is there now, whichever run made it.
         return step
     if cut == len(entry.deeds):
         return step
@@ -163,10 +176,9 @@ def _undo_step(
         return step
     try:
         live = resource.read()
-    except AgencyStackError as error:
-        step.problem = error
-        return step
-    _compare(step, ledger.before(entry, undone[0]), ledger.after(entry, undone[-1]), undone, live, force=force)
+        _compare(step, ledger.before(entry, undone[0]), ledger.after(entry, undone[-1]), undone, live, force=force)
+    except Exception as error:  # noqa: BLE001 - what one resource's code raises is said of that resource
+        step.problem = as_failure(error, f"reading {resource.key}", resource.component)
     return step
 
 
@@ -196,7 +208,7 @@ def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], li
         if now_is == was:
             continue
         ours = (after.fields or {}).get(name)
-        if now_is != ours and not force:
+        if not _is_ours(now_is, ours) and not force:
             step.left.append(f"{key}: {name} was changed by somebody since; it is left as it is")
             step.touched_by_person = True
             continue
@@ -204,6 +216,11 @@ def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], li
         target[name] = was
     if changes:
         step.change = Change(Action.UPDATE, tuple(changes), target, live)
+
+
+def _is_ours(live: Value, written: Value) -> bool:
+    """Say whether we wrote ``live``; a write that was killed never saw how the product shows a secret."""
+    return live == written or (live is Marker.UNREADABLE and isinstance(written, Secret))
 
 
 def _remove(step: UndoStep, after: Image, undone: list[Deed], live: Reading, *, force: bool) -> None:

@@ -92,4 +92,5 @@ def same(wanted: Value, live: Value, applied_hash: str | None, of_secret: Finger
         return applied_hash is not None and applied_hash == of_secret(wanted)
     if wanted is Marker.PENDING:
         return False
-    return wanted == live and type(wanted is True) is type(live is True)
+    # Python takes True for 1; a product that answers 1 for a switch has not said that it is on.
+    return wanted == live and isinstance(wanted, bool) is isinstance(live, bool)

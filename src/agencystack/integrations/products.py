@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from agencystack.stack.executors import executor_for
 from agencystack.stack.model import Chatwoot as ChatwootSettings
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
-from agencystack.stack.model import Exec
+from agencystack.stack.model import Exec, place
 from agencystack.stack.model import Listmonk as ListmonkSettings
 from agencystack.stack.model import Mailu as MailuSettings
 from agencystack.stack.model import WordPress as WordPressSettings
@@ -103,6 +104,11 @@ def _exec(component: Component) -> Exec:
             remedy="add `exec: {docker: CONTAINER}`, `exec: {local: true, path: FOLDER}` or `exec: {ssh: HOST, ...}`",
         )
     return where
+
+
+def missing_keys(component: Component, *keys: str) -> Iterator[str]:
+    """Yield the places in ``stack.yaml`` of those ``keys`` that a component lacks."""
+    return (f"{place(component.ref)}.{key}" for key in keys if getattr(component.settings, key) is None)
 
 
 def settings_of(component: Component, kind: type[S]) -> S:

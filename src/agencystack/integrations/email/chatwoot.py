@@ -66,6 +66,10 @@ class ChatwootEmail(Integration):
 
         yield MailArrives(site, MailAccount(site), send)
 
+    def missing(self, site: Site) -> Iterator[str]:
+        """Yield where its environment file is, and how to get there."""
+        return products.missing_keys(site.application, "exec", "env_file")
+
     def component_version(self, site: Site) -> str | None:
         """Return the version where a proof asked for it: to ask means to load all of Rails, up to a minute."""
         return _noted(site).get(VERSION)

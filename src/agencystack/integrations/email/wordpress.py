@@ -72,6 +72,10 @@ class WordPressEmail(Integration):
 
         yield MailArrives(site, MailAccount(site), send)
 
+    def missing(self, site: Site) -> Iterator[str]:
+        """Yield how to get inside, which WordPress cannot be configured without."""
+        return products.missing_keys(site.application, "exec")
+
     def component_version(self, site: Site) -> str | None:
         """Return the version of WordPress, from what was read anyway."""
         return products.wordpress(site.application, site.context).answer(SITE).wordpress
