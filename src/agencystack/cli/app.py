@@ -13,13 +13,13 @@ from agencystack import __version__
 from agencystack.cli import installation, sandbox
 from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import ProgressObserver, Terminal
-from agencystack.engine.applying import Result
 from agencystack.engine.planning import Key, Plan, Status
 from agencystack.engine.registry import eject as eject_integration
 from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import VerifyOutput, of_plan, of_proof, of_results, of_status, of_undo
 from agencystack.engine.resource import Permission
 from agencystack.engine.session import Session, Wish
+from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
 from agencystack.stack.paths import Home
 from agencystack.stack.secrets import Secret

@@ -12,11 +12,11 @@ from typing import NoReturn
 import typer
 
 from agencystack.cli.terminal import Silent, Terminal
-from agencystack.engine.applying import Observer
 from agencystack.engine.context import Context
 from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import of_error
 from agencystack.engine.session import Selection, Session
+from agencystack.engine.workshop import Observer
 from agencystack.stack.backup import finish_restore
 from agencystack.stack.errors import AgencyStackError, ConfigurationError, ExitCode
 from agencystack.stack.load import load as load_stack

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
-from agencystack.engine.applying import Result
 from agencystack.engine.planning import IntegrationPlan
 from agencystack.engine.report import ChangeOutput, ProofOutput, ResultOutput, RunOutput, StatusOutput
+from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError
 from agencystack.stack.secrets import redact
 
@@ -179,7 +179,7 @@ def _status(status: str) -> str:
 
 
 def _when(time: str | None) -> str:
-    return time.replace("T", " ").removesuffix("Z") if time else "-"
+    return time.replace("T", " ")[: len("2026-01-01 00:00")] if time else "-"
 
 
 def _short(value: object) -> str:

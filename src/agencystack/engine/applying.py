@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from agencystack import __version__
-from agencystack.engine.context import Context, now
-from agencystack.engine.integration import Evidence, Proof
-from agencystack.engine.ledger import Ledger
-from agencystack.engine.locks import Locks
+from agencystack.engine.context import now
 from agencystack.engine.planning import (
     IntegrationPlan,
     Key,
@@ -28,11 +22,12 @@ from agencystack.engine.planning import (
     fingerprint_of,
     read_step,
 )
-from agencystack.engine.records import ProofRecord, Record, Records
+from agencystack.engine.proving import prove
+from agencystack.engine.records import Record
 from agencystack.engine.resource import Change, Permission
-from agencystack.engine.runlog import RunLog
 from agencystack.engine.undoing import give_back
 from agencystack.engine.values import fingerprint, shown
+from agencystack.engine.workshop import Result, Workshop
 from agencystack.stack.errors import AgencyStackError, ExitCode
 from agencystack.stack.secrets import redact
 
@@ -50,49 +45,6 @@ class NotTaken(AgencyStackError):
     """A product accepted a write, and shows something else when asked again."""
 
     code = "not-taken"
-
-
-class Observer(Protocol):
-    """Is told what happens, for a person who watches."""
-
-    def step(self, plan: IntegrationPlan, what: str) -> None:
-        """Say that an integration is now doing ``what``."""
-
-    def done(self, plan: IntegrationPlan, result: Result) -> None:
-        """Say that an integration is finished."""
-
-
-@dataclass
-class Result:
-    """What became of one integration in a run.
-
-    Args:
-        status: as a live read would now say.
-        reason: why it is not ``applied``.
-        changes: the resources that this run changed.
-        exit_code: what this integration alone would end the command with.
-    """
-
-    plan: IntegrationPlan
-    status: Status
-    reason: str = ""
-    changes: list[tuple[Step, Change]] = field(default_factory=list)
-    proofs: list[ProofRecord] = field(default_factory=list)
-    error: AgencyStackError | None = None
-    exit_code: ExitCode = ExitCode.DONE
-
-
-@dataclass
-class Workshop:
-    """What carrying out a plan needs besides the plan."""
-
-    context: Context
-    ledger: Ledger
-    records: Records
-    locks: Locks
-    log: RunLog
-    command: str
-    observer: Observer
 
 
 def apply(
@@ -333,67 +285,6 @@ class _Crew:
         self._change(plan, result, [step for step in plan.steps if step.resource.after_proof])
         result.status = Status.APPLIED if result.proofs else Status.UNVERIFIED
         result.reason = "" if result.proofs else "this integration has no proof"
-
-
-def prove(plan: IntegrationPlan, shop: Workshop, *, as_wanted: bool = True) -> list[ProofRecord]:
-    """Run every proof of an integration and record what was seen; a proof that raises has failed.
-
-    Args:
-        plan: the integration.
-        shop: where it is recorded.
-        as_wanted: live is what is wanted; a proof of anything else says nothing about what is wanted.
-    """
-    try:
-        proofs = list(plan.integration.proofs(plan.site))
-        version = plan.integration.component_version(plan.site)
-    except Exception as error:  # noqa: BLE001 - proofs of somebody else that cannot be set up are failed proofs
-        proofs, version = [_Broken(error)], None
-    shows = plan.fingerprint if as_wanted else f"not {plan.fingerprint}"
-    seen = [_prove_one(plan, shop, proof, version, shows) for proof in proofs]
-    if plan.record is not None:
-        plan.record = plan.record.model_copy(update={"proofs": seen, "component_version": version})
-        shop.records.put(plan.record)
-    return seen
-
-
-def _prove_one(
-    plan: IntegrationPlan, shop: Workshop, proof: Proof, version: str | None, fingerprint: str
-) -> ProofRecord:
-    shop.observer.step(plan, f"prove: {proof.name}")
-    started = time.monotonic()
-    try:
-        evidence = proof.run()
-    except AgencyStackError as error:
-        evidence = Evidence(ok=False, reason=str(error))
-        shop.log.error("proof failed", error, integration=plan.name, proof=proof.name)
-    except Exception as error:  # noqa: BLE001 - whatever a proof raises, it has not shown what it promised
-        evidence = Evidence(ok=False, reason=f"the proof itself broke: {redact(repr(error))}")
-        shop.log.error("proof broke", error, integration=plan.name, proof=proof.name)
-    seconds = round(time.monotonic() - started, 2)
-    shop.log.info("proof", integration=plan.name, proof=proof.name, ok=evidence.ok, seen=dict(evidence.seen),
-                  reason=evidence.reason, seconds=seconds)  # fmt: skip
-    return ProofRecord(
-        name=proof.name,
-        ok=evidence.ok,
-        reason=redact(evidence.reason),
-        evidence=dict(evidence.seen),
-        seconds=seconds,
-        at=now(),
-        fingerprint=fingerprint,
-        component_version=version,
-    )
-
-
-class _Broken(Proof):
-    """Stands for proofs that could not even be set up."""
-
-    name = "proofs can be set up"
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def run(self) -> Evidence:
-        raise self._error
 
 
 def _hash(step: Step, of_secret: Callable[..., str]) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agencystack.engine.applying import Result
 from agencystack.engine.planning import IntegrationPlan, Plan, Step
 from agencystack.engine.records import ProofRecord
 from agencystack.engine.resource import Change
 from agencystack.engine.undoing import UndoPlan
 from agencystack.engine.values import shown
+from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError
 
 

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from agencystack.engine.applying import Observer, Result, Workshop, apply, prove
+from agencystack.engine.applying import apply
 from agencystack.engine.context import Component, Context, now
 from agencystack.engine.integration import Integration, Site, address_of
 from agencystack.engine.ledger import Ledger
 from agencystack.engine.locks import Locks
 from agencystack.engine.planning import IntegrationPlan, Key, Plan, make_plan
+from agencystack.engine.proving import prove
 from agencystack.engine.records import ProofRecord, Records
 from agencystack.engine.registry import Found, Registry
 from agencystack.engine.resource import Permission
 from agencystack.engine.runlog import RunLog
 from agencystack.engine.undoing import UndoPlan, carry_out, plan_undo
+from agencystack.engine.workshop import Observer, Result, Workshop
 from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
 from agencystack.stack.model import SHARED, Stack
 

@@ -117,8 +117,8 @@ def give_back(resource: Resource, ledger: Ledger, user: str) -> list[str]:
 def way_back(resource: Resource, entry: Entry, ledger: Ledger, live: Reading) -> UndoStep:
     """Return what :func:`give_back` would do to a resource that was just read; changes nothing."""
     step = UndoStep(resource, entry)
-    if resource.stays:
-        step.left.append(f"{resource.key}: {resource.stays}")
+    if resource.stays is not None:
+        step.left += [f"{resource.key}: {resource.stays}"] if resource.stays else []
     elif entry.deeds:
         before, after = ledger.before(entry, entry.deeds[0]), ledger.after(entry, entry.deeds[-1])
         _compare(step, before, after, entry.deeds, live, force=False)

@@ -64,7 +64,7 @@ class ChatwootEmail(Integration):
             _noted(site)[VERSION] = chatwoot.version()
             return {}
 
-        yield MailArrives(site, MailAccount(site), send)
+        yield MailArrives(site, MailAccount(site), send, lambda: find_submission(site))
 
     def missing(self, site: Site) -> Iterator[str]:
         """Yield where its environment file is, and how to get there."""

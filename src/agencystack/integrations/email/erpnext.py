@@ -52,7 +52,7 @@ class ErpNextEmail(Integration):
             sent = erpnext.send_mail(to, subject, f"<p>{body}</p>")
             return {"message_id": sent.message_id, "queue": sent.queue}
 
-        yield MailArrives(site, MailAccount(site), send)
+        yield MailArrives(site, MailAccount(site), send, lambda: find_submission(site))
 
     def component_version(self, site: Site) -> str | None:
         """Return the version of ERPNext."""

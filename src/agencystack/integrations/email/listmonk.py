@@ -55,7 +55,7 @@ class ListmonkEmail(Integration):
             listmonk.send_saved(to, subject)
             return {}
 
-        yield MailArrives(site, MailAccount(site), send)
+        yield MailArrives(site, MailAccount(site), send, lambda: find_submission(site))
 
     def component_version(self, site: Site) -> str | None:
         """Return the version of Listmonk."""

@@ -70,7 +70,7 @@ class WordPressEmail(Integration):
                 )
             return {"handed_to": sent.host, "message_id": sent.message_id}
 
-        yield MailArrives(site, MailAccount(site), send)
+        yield MailArrives(site, MailAccount(site), send, WordPressSubmission(site, wordpress).find)
 
     def missing(self, site: Site) -> Iterator[str]:
         """Yield how to get inside, which WordPress cannot be configured without."""
