@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agencystack.engine.workshop import Result
 from agencystack.engine.context import Context
 from agencystack.engine.integration import Evidence, Integration, Proof, Site, integration
 from agencystack.engine.planning import IntegrationPlan, Key, Plan
@@ -19,6 +18,7 @@ from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permissi
 from agencystack.engine.session import Session, Wish
 from agencystack.engine.undoing import UndoPlan
 from agencystack.engine.values import Fields, Marker, Value
+from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError, ComponentRef
 from agencystack.stack.model import Stack
 from agencystack.stack.paths import Home
