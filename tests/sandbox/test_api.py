@@ -60,7 +60,7 @@ def test_up_makes_a_home_whose_every_address_answers(folder):
     assert set(stack.components("acme")) == {"mailu", "wordpress", "erpnext", "listmonk", "chatwoot"}
     for ref, component in stack.all_components().items():
         assert httpx.get(component.reached_by_us()).status_code < 500, ref
-    assert domains(folder) == ["sandbox.test"]
+    assert domains(folder) == ["sandbox.test", "acme.example"]
 
 
 def test_the_export_line_names_home_key_and_logs_inside_the_folder(folder):
@@ -113,7 +113,7 @@ def test_what_a_person_changed_in_stack_yaml_stays_until_reset(folder):
 
 def test_down_and_up_keep_addresses_and_what_the_products_hold(folder):
     api.up(folder, real="none")
-    make_domain(folder, "acme.example")
+    make_domain(folder, "made.example")
     before = (folder / "stack.yaml").read_bytes()
     report = api.down(folder)
     assert (report.state, report.done) == ("down", "stopped")
@@ -123,26 +123,26 @@ def test_down_and_up_keep_addresses_and_what_the_products_hold(folder):
     assert api.status(folder).state == "down"
     assert api.up(folder).done == "started"
     assert (folder / "stack.yaml").read_bytes() == before
-    assert sorted(domains(folder)) == ["acme.example", "sandbox.test"]
+    assert domains(folder) == ["sandbox.test", "acme.example", "made.example"]
 
 
 def test_reset_goes_back_to_the_first_state_at_the_same_addresses(folder):
     api.up(folder, real="none")
-    make_domain(folder, "acme.example")
+    make_domain(folder, "made.example")
     record = folder / "integrations/state/acme/email/wordpress.json"
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     ports = (folder / "sandbox/ports.json").read_text()
     report = api.reset(folder)
     assert (report.state, report.done) == ("up", "reset")
-    assert domains(folder) == ["sandbox.test"]
+    assert domains(folder) == ["sandbox.test", "acme.example"]
     assert (folder / "sandbox/ports.json").read_text() == ports
     assert not record.exists()
 
 
 def test_a_killed_process_is_seen_and_repaired(folder):
     api.up(folder, real="none")
-    make_domain(folder, "acme.example")
+    make_domain(folder, "made.example")
     killed = worker_pid(folder)
     os.kill(killed, signal.SIGKILL)
     wait_until_dead(killed)
@@ -150,7 +150,7 @@ def test_a_killed_process_is_seen_and_repaired(folder):
     assert (report.state, report.running["stand-ins"]) == ("broken", False)
     assert api.up(folder).done == "repaired"
     assert worker_pid(folder) != killed
-    assert sorted(domains(folder)) == ["acme.example", "sandbox.test"]
+    assert domains(folder) == ["sandbox.test", "acme.example", "made.example"]
 
 
 def test_down_leaves_a_process_alone_that_has_the_number_of_ours(folder):

@@ -114,19 +114,19 @@ def down(directory: Path | None = None) -> SandboxReport:
     if plan is None:
         return _absent(folder, began)
     with _locked(folder):
-        services = _prepare(folder, plan)
+        services = _services(folder, plan)
         stopped = [service.stop() for service in reversed(services)]
         return _report(folder, plan, services, "stopped" if any(stopped) else "nothing", began)
 
 
 def status(directory: Path | None = None) -> SandboxReport:
-    """Look at the sandbox; nothing is started."""
+    """Look at the sandbox; nothing is started or written."""
     began = time.monotonic()
     folder = find_folder(directory)
     plan = read_plan(folder)
     if plan is None:
         return _absent(folder, began)
-    return _report(folder, plan, _prepare(folder, plan), "nothing", began)
+    return _report(folder, plan, _services(folder, plan), "nothing", began)
 
 
 def reset(directory: Path | None = None) -> SandboxReport:
@@ -145,7 +145,7 @@ def reset(directory: Path | None = None) -> SandboxReport:
     if plan is None:
         raise ConfigurationError(f"{folder.root} holds no sandbox", remedy="make one with: agencystack sandbox up")
     with _locked(folder):
-        for service in reversed(_prepare(folder, plan)):
+        for service in reversed(_services(folder, plan)):
             service.stop()
         for path in (folder.data, folder.records, folder.credentials):
             shutil.rmtree(path, ignore_errors=True)
@@ -209,9 +209,12 @@ def _prepare(folder: SandboxFolder, plan: SandboxPlan) -> list[Service]:
     make_folders(folder)
     write_plan(folder, plan)
     ensure_certificates(folder.tls)
-    ports = ensure_ports(folder.ports_file, plan.port_names())
-    write_layout(folder, plan, ports)
-    return services_of(folder, plan, ports)
+    write_layout(folder, plan, ensure_ports(folder.ports_file, plan.port_names()))
+    return _services(folder, plan)
+
+
+def _services(folder: SandboxFolder, plan: SandboxPlan) -> list[Service]:
+    return services_of(folder, plan, ensure_ports(folder.ports_file, plan.port_names()))
 
 
 def _start(services: Sequence[Service]) -> list[Service]:
