@@ -31,7 +31,7 @@ PASSWORD = "a password of the test"
 
 @dataclass
 class Mail:
-    """One sandbox, with the domain acme.example, its key and three mailboxes."""
+    """One sandbox, with three mailboxes of its client."""
 
     folder: Path
     ports: dict[str, int]
@@ -91,8 +91,6 @@ def opened(folder: Path) -> Mail:
     rest = httpx.Client(base_url=f"{mailu.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
     ports = json.loads((folder / "sandbox/ports.json").read_text())
     mail = Mail(folder, ports, ssl.create_default_context(cafile=mailu.ca_file), rest)
-    mail.post("/domain", name="acme.example")
-    mail.post("/domain/acme.example/dkim")
     for address in (SHOP, ERP, DISABLED):
         mail.post("/user", email=address, raw_password=PASSWORD)
     assert rest.patch(f"/user/{DISABLED}", json={"enabled": False}).status_code == 200

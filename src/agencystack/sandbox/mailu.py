@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,6 +21,7 @@ from agencystack.sandbox.mailu_state import (
     dkim_public,
     domain_of,
     hash_password,
+    make_dkim_key,
     password_matches,
 )
 from agencystack.sandbox.windows import MovingWindow
@@ -57,6 +58,7 @@ class MailuStandIn:
         hostname: name of its mail server, in the DNS records it expects.
         domain: its own mail domain, made on the first start with ``admin@`` in it.
         admin_password: of that administrator.
+        hosted: further domains it has from the first start on, each with a DKIM key.
         recipients_per_day: ``MESSAGE_RATELIMIT``, by mailbox.
         wrong_tokens_per_hour: ``AUTH_RATELIMIT_IP``, by /24 network.
         require_tokens: ``AUTH_REQUIRE_TOKENS``: mail logins by application token only.
@@ -71,6 +73,7 @@ class MailuStandIn:
         hostname: str,
         domain: str,
         admin_password: Secret,
+        hosted: Sequence[str] = (),
         recipients_per_day: int = 200,
         wrong_tokens_per_hour: int = 5,
         require_tokens: bool = False,
@@ -87,12 +90,15 @@ class MailuStandIn:
         self._exempt_until: dict[str, float] = {}
         self._lock = threading.RLock()
         self._file = StateFile(folder / "mailu.json")
-        self._state = self._file.load() or self._first_state(admin_password)
+        self._state = self._file.load() or self._first_state(admin_password, hosted)
         self.app = Api(self).app
 
-    def _first_state(self, admin_password: Secret) -> State:
+    def _first_state(self, admin_password: Secret, hosted: Sequence[str]) -> State:
         state = State()
         state.domains[self.domain] = DomainRow(name=self.domain)
+        # One key for all of them: a key each would hold back the start of a hundred clients by many seconds.
+        key = make_dkim_key() if hosted else None
+        state.domains |= {name: DomainRow(name=name, dkim_key=key) for name in hosted}
         admin = f"admin@{self.domain}"
         state.users[admin] = UserRow(email=admin, password=hash_password(admin_password.reveal()), global_admin=True)
         self._file.save(state)

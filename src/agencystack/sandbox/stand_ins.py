@@ -81,13 +81,14 @@ class StandIns:
         )
 
     def mailu(self) -> MailuStandIn:
-        """Return the Mailu all clients share."""
+        """Return the Mailu all clients share; it hosts their domains already, as an agency's does."""
         return MailuStandIn(
             self._folder.data / "mailu",
             self._credentials.ensure("mailu/api-token"),
             hostname=MAIL_HOST,
             domain=MAIL_DOMAIN,
             admin_password=self._credentials.ensure("mailu/admin-password"),
+            hosted=[domain_of(client) for client in self._plan.clients],
         )
 
     def erpnext(self, client: str) -> ErpNextStandIn:
