@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from agencystack.engine.registry import drop_in_files
+from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.paths import Home
+
 ROOT = Path(__file__).parents[1]
 LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-build.lock"]
 INTEGRATE = {
@@ -205,6 +209,29 @@ def test_root_uses_an_environment_of_somebody_else_and_leaves_nothing_there(chec
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
     owners = {path.name: path.lstat().st_uid for path in checkout.root.rglob("*") if path != checkout.noted}
     assert set(owners.values()) == {65534}, owners
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can be root")
+def test_under_sudo_the_callers_own_integrations_are_run_and_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path, tmp_path / "log", tmp_path / "key")
+    home.scripts_dir.mkdir(parents=True, mode=0o755)
+    os.chown(home.scripts_dir, 65534, 65534)
+    monkeypatch.setenv("SUDO_UID", "65534")
+    list(drop_in_files(home))
+    monkeypatch.setenv("SUDO_UID", "1234")
+    with pytest.raises(ConfigurationError, match="belongs to neither root nor you"):
+        list(drop_in_files(home))
+
+
+def test_setup_takes_the_groups_right_to_write_from_integrations(checkout: Checkout) -> None:
+    module = checkout.root / "scripts" / "integration" / "mine.py"
+    module.parent.mkdir(exist_ok=True)
+    module.write_text("")
+    module.chmod(0o664)
+    checkout.make("setup")
+    assert module.stat().st_mode & 0o777 == 0o644
 
 
 def test_setup_is_quiet_and_does_nothing_when_nothing_changed(checkout: Checkout) -> None:

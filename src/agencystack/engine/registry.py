@@ -160,7 +160,13 @@ def _refuse_unsafe(path: Path) -> None:
         raise ConfigurationError(
             f"{path} can be written by other users, so its code is not run", remedy=f"chmod go-w {path}"
         )
-    if facts.st_uid not in {0, os.geteuid()}:
+    if facts.st_uid not in {0, os.geteuid(), _behind_sudo()}:
         raise ConfigurationError(
             f"{path} belongs to neither root nor you, so its code is not run", remedy=f"sudo chown root {path}"
         )
+
+
+def _behind_sudo() -> int | None:
+    """Return who called sudo: that person has root's rights already, and the checkout is theirs."""
+    number = os.environ.get("SUDO_UID", "")
+    return int(number) if os.geteuid() == 0 and number.isdecimal() else None
