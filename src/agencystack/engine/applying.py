@@ -29,6 +29,7 @@ from agencystack.engine.undoing import give_back
 from agencystack.engine.values import fingerprint, shown
 from agencystack.engine.workshop import Result, Workshop
 from agencystack.stack.errors import AgencyStackError, ExitCode
+from agencystack.stack.model import SHARED
 from agencystack.stack.secrets import redact
 
 # Integrations at work at the same time; products are slower than we are.
@@ -157,14 +158,14 @@ class _Crew:
             outcome = self._outcomes[step.key]
         if isinstance(outcome, AgencyStackError):
             raise outcome
-        if not step.former:
+        if not step.former and plan.name not in self._shop.ledger.entry(*step.key).users:
             with self._guard(step):
                 self._shop.ledger.add_user(*step.key, plan.name)
         return outcome
 
     def _guard(self, step: Step) -> AbstractContextManager[None]:
-        """Hold the shared lock for as long as something of all clients is changed."""
-        shared = step.key[0].client == "shared" and (step.change is not None or step.former)
+        """Hold the shared lock for as long as something of all clients, or its record, is changed."""
+        shared = step.key[0].client == SHARED
         return self._shop.locks.shared(self._shop.command) if shared else nullcontext()
 
     def _carry_out(self, plan: IntegrationPlan, step: Step, *, as_planned: bool) -> Change | None:

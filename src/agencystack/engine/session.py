@@ -15,7 +15,7 @@ from agencystack.engine.locks import Locks
 from agencystack.engine.planning import IntegrationPlan, Key, Plan, make_plan
 from agencystack.engine.proving import prove
 from agencystack.engine.records import ProofRecord, Records
-from agencystack.engine.registry import Found, Registry
+from agencystack.engine.registry import TYPES, Found, Registry
 from agencystack.engine.resource import Permission
 from agencystack.engine.runlog import RunLog
 from agencystack.engine.undoing import UndoPlan, carry_out, plan_undo
@@ -110,6 +110,10 @@ class Session:
                 if _meant(found, wish):
                     self._add(selection, client, found)
         self._refuse_absent(wish, clients)
+        known = {found.integration.declaration.type for found in self.registry.all}
+        selection.skipped += [
+            f"{t}: this version has no integration of this type" for t in wish.types or TYPES if t not in known
+        ]
         return selection
 
     def plan(self, selection: Selection, granted: dict[Key, Permission] | None = None) -> Plan:
