@@ -46,7 +46,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print a line of text for a person."""
-        self.console.print(redact(text), markup=False)
+        self.console.print(redact(text), markup=False, soft_wrap=True)
 
     def error(self, error: AgencyStackError) -> None:
         """Print what failed, where, and what to do."""
