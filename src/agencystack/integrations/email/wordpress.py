@@ -19,7 +19,7 @@ from agencystack.components.wordpress import (
 )
 from agencystack.components.wordpress.program import connector_version
 from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
-from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
+from agencystack.engine.resource import Action, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
@@ -106,14 +106,14 @@ class WordPressPlugin(Resource):
     def __init__(self, wordpress: WordPress, carrier: Carrier) -> None:
         self.component, self.key = wordpress.where, f"plugin {carrier.plugin}"
         self._wordpress, self._carrier = wordpress, carrier
-        for question in (SITE, PLUGINS):
+        for question in (SITE, PLUGINS, MAIL):
             wordpress.ask(question)
 
     def read(self) -> Reading:
-        """Return whether it is active, and for our own its version."""
+        """Return whether it is active, and for our own its version; where it is absent, what it left long ago."""
         plugin = self._wordpress.answer(PLUGINS).get(self._carrier.plugin)
         if plugin is None:
-            return ABSENT
+            return Reading(None, {"mail": self._state().image.content.reveal()})
         fields: dict[str, Value] = {"active": plugin.active}
         if self._carrier is Carrier.CONNECTOR:
             fields["version"] = plugin.version
@@ -137,9 +137,15 @@ class WordPressPlugin(Resource):
             self._wordpress.activate_plugin(self._carrier.plugin)
 
     def remove(self, live: Reading, before: Image) -> str:
-        """Delete the plugin we installed."""
+        """Delete the plugin we installed, and the settings it made for itself when we activated it."""
         self._wordpress.delete_plugin(self._carrier.plugin)
+        image = MailImage(content=Secret(before.extra["mail"]))
+        if image.data()["option"] is None:
+            self._wordpress.restore_mail_settings(self._carrier, image, applied=self._state().settings, force=True)
         return ""
+
+    def _state(self) -> CarrierState:
+        return self._wordpress.answer(MAIL).carrier(self._carrier)
 
 
 class WordPressTrust(Resource):
