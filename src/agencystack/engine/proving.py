@@ -8,6 +8,7 @@ from agencystack.engine.context import now
 from agencystack.engine.integration import Evidence, Proof
 from agencystack.engine.planning import IntegrationPlan
 from agencystack.engine.records import ProofRecord
+from agencystack.engine.values import masked
 from agencystack.engine.workshop import Workshop
 from agencystack.stack.errors import AgencyStackError
 from agencystack.stack.secrets import redact
@@ -54,7 +55,7 @@ def _prove_one(
         name=proof.name,
         ok=evidence.ok,
         reason=redact(evidence.reason),
-        evidence=dict(evidence.seen),
+        evidence=masked(evidence.seen),
         seconds=seconds,
         at=now(),
         fingerprint=fingerprint,

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agencystack.engine.context import now
+from agencystack.engine.values import masked
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import explained, private_folder, write_atomically
 
@@ -98,7 +99,7 @@ class Records:
         """Append one line to ``history.jsonl``, which only grows."""
         path = self._dir / "history.jsonl"
         private_folder(path.parent)
-        data = json.dumps({"at": now(), **line}, ensure_ascii=False) + "\n"
+        data = json.dumps(masked({"at": now(), **line}), ensure_ascii=False) + "\n"
         with explained(path):
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:

@@ -10,7 +10,7 @@ from agencystack.engine.planning import IntegrationPlan, Plan, Step
 from agencystack.engine.records import ProofRecord
 from agencystack.engine.resource import Change
 from agencystack.engine.undoing import UndoPlan
-from agencystack.engine.values import shown
+from agencystack.engine.values import masked, shown
 from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError
 
@@ -198,7 +198,9 @@ def change_output(resource: object, change: Change) -> ChangeOutput:
         resource=f"{component}: {key}",
         action=change.action,
         fields=[field.name for field in change.fields],
-        values={f.name: FieldValues(before=shown(f.before), after=shown(f.after)) for f in change.fields},
+        values={
+            f.name: FieldValues(before=masked(shown(f.before)), after=masked(shown(f.after))) for f in change.fields
+        },
     )
 
 

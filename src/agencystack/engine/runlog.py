@@ -11,15 +11,16 @@ from typing import Any, TextIO
 
 import structlog
 
+from agencystack.engine.values import masked
 from agencystack.stack.files import explained, private_folder
-from agencystack.stack.secrets import MASK, Secret, redact
+from agencystack.stack.secrets import redact
 
 
 class RunLog:
     """Writes what happens in one run to ``<log dir>/integrations/<run>.jsonl``.
 
-    Every line passes the redactor as text, after it was rendered: a secret inside a product's answer, an exception or
-    a nested value is masked like any other.
+    Every value passes the redactor before it is rendered, and every line after: a secret inside a product's answer, an
+    exception or a nested value is masked like any other.
 
     Args:
         log_dir: AGENCYSTACK_LOG_DIR.
@@ -59,8 +60,4 @@ class RunLog:
 
 
 def _render(_logger: Any, _method: str, event: Mapping[str, Any]) -> str:
-    return redact(json.dumps(dict(event), default=_plain, ensure_ascii=False))
-
-
-def _plain(value: object) -> str:
-    return MASK if isinstance(value, Secret) else repr(value)
+    return redact(json.dumps(masked(event), ensure_ascii=False))

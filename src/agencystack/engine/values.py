@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
-from agencystack.stack.secrets import MASK, Secret
+from agencystack.stack.secrets import MASK, Secret, redact
 
 
 class Marker(Enum):
@@ -35,6 +35,23 @@ def shown(value: Value) -> object:
     if isinstance(value, str) and "\n" in value:
         return f"{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]}"
     return list(value) if isinstance(value, tuple) else value
+
+
+def masked(data: object) -> Any:
+    """Return JSON-able ``data`` in which no secret this process knows can be read, at any depth.
+
+    Whoever writes what an integration, a product or an error said passes it through here: text is masked before it is
+    put into JSON, as quoting a text twice would hide a secret from the redactor.
+    """
+    if isinstance(data, Secret):
+        return MASK
+    if isinstance(data, str):
+        return redact(data)
+    if isinstance(data, Mapping):
+        return {redact(str(name)): masked(value) for name, value in data.items()}
+    if isinstance(data, list | tuple | set | frozenset):
+        return [masked(value) for value in data]
+    return data if data is None or isinstance(data, bool | int | float) else redact(repr(data))
 
 
 def fingerprint(fields: Fields, of_secret: Fingerprinter) -> str:

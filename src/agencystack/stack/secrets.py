@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import html
 import json
 import secrets as random_source
 import threading
@@ -78,7 +79,11 @@ class _KnownValues:
             repr(value)[1:-1],
             quote(value, safe=""),
             quote_plus(value),
+            html.escape(value),
+            json.dumps(value)[1:-1].replace("/", "\\/"),  # as PHP writes JSON
             base64.b64encode(value.encode()).decode(),
+            base64.urlsafe_b64encode(value.encode()).decode(),
+            *_inside_base64(value.encode()),
         }
         with self._lock:
             self._forms |= forms
@@ -92,6 +97,19 @@ class _KnownValues:
         return text
 
 
+def _inside_base64(value: bytes) -> set[str]:
+    """Return what stands in base64 of a longer text that holds ``value``: ``user:password`` of a login, for one."""
+    found = set()
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + value).decode()
+        # Characters at either end hold bits of the neighbours too.
+        whole = text[(before * 8 + 5) // 6 : (before + len(value)) * 8 // 6]
+        if len(whole) >= 2 * SHORTEST_REDACTED:
+            found |= {whole, whole.translate(_URL_SAFE)}
+    return found
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
 _known = _KnownValues()
 
 
