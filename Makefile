@@ -49,7 +49,7 @@ help: ## list what can be done
 setup: environment ## build .venv: every package pinned and checked by hash
 
 demo: environment ## show the whole of it on a sandbox: plan, integrate, prove, drift, undo (Ctrl-C ends it)
-	@$(BIN)/python -m scripts.demo
+	@$(BIN)/python scripts/demo.py
 
 test: environment ## run the tests; PYTEST_ARGS="-k name" runs some
 	@$(BIN)/pytest $(PYTEST_ARGS)
