@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -48,12 +49,11 @@ class HttpApi:
         self._remedies = dict(remedies or {})
         self.base_url = base_url.rstrip("/")
         self._explain = explain or _plain_words
-        verify = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         self._client = httpx.Client(
             base_url=self.base_url,
             headers=dict(headers or {}),
             auth=auth,
-            verify=verify,
+            verify=_trust(ca_file),
             timeout=DEFAULT_TIMEOUT,
             # Every interface we use takes a credential with each call; a session beside it could only contradict it
             # (ERPNext sets the cookies of a guest in answer to a token, facts/erpnext.md "Auth").
@@ -173,6 +173,12 @@ class HttpApi:
             return str(self._explain(answer.json()))[:500]
         except (json.JSONDecodeError, UnicodeDecodeError):
             return str(answer.headers.get("content-type", "no content"))
+
+
+@functools.cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what verifies certificates; made once, as it takes 20 ms and half a megabyte to load the authorities."""
+    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 
 
 def _plain_words(data: Any) -> str:

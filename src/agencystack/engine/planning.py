@@ -160,8 +160,9 @@ def make_plan(
             decide_former(step, ledger)
         else:
             decide(step, known.get(step.key), context.sealed.fingerprint, permissions.get(step.key, frozenset()))
-    for plan in plans:
-        _conclude(plan, context.sealed.fingerprint)
+    # At the same time too: a version that no reading told is asked for here.
+    with ThreadPoolExecutor(READERS, thread_name_prefix="conclude") as pool:
+        list(pool.map(lambda plan: _conclude(plan, context.sealed.fingerprint), plans))
     return Plan(plans)
 
 
