@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import grp
 import importlib.util
 import inspect
 import os
+import pwd
 import re
 import stat
 import sys
@@ -54,9 +56,11 @@ class Registry:
         by_name: dict[str, Found] = {}
         for item in found:
             if item.name in by_name and item.drop_in:
-                if by_name[item.name].drop_in:
+                other = by_name[item.name]
+                # A file in AGENCYSTACK_HOME wins over the checkout's: whoever copies one there means the copy.
+                if other.drop_in and other.source.parent == item.source.parent:
                     raise ConfigurationError(
-                        f"{by_name[item.name].source} and {item.source} both declare {item.name}",
+                        f"{other.source} and {item.source} both declare {item.name}",
                         remedy="remove one of them",
                     )
                 item = Found(item.integration, item.source, drop_in=True, replaces=True)
@@ -154,9 +158,14 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _refuse_unsafe(path: Path) -> None:
-    """Refuse code that somebody else than root or the caller could have put there."""
+    """Refuse code that somebody else than root or the caller could have put there.
+
+    A group that holds nobody but the owner is no somebody else: where each user has a group of their own, the umask is
+    002, and git checks files out writable by that group.
+    """
     facts = path.stat()
-    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    group_may = bool(facts.st_mode & stat.S_IWGRP) and not _is_private_group(facts.st_gid, facts.st_uid)
+    if group_may or facts.st_mode & stat.S_IWOTH:
         raise ConfigurationError(
             f"{path} can be written by other users, so its code is not run", remedy=f"chmod go-w {path}"
         )
@@ -164,6 +173,19 @@ def _refuse_unsafe(path: Path) -> None:
         raise ConfigurationError(
             f"{path} belongs to neither root nor you, so its code is not run", remedy=f"sudo chown root {path}"
         )
+
+
+def _is_private_group(group: int, owner: int) -> bool:
+    """Say whether a group is the owner's alone: their own first group, with no other member, by its list or as theirs.
+
+    A group that cannot be looked up may hold anybody.
+    """
+    try:
+        name, members = pwd.getpwuid(owner).pw_name, set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        return False
+    first_group_of = {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
+    return first_group_of == {name} and members <= {name}
 
 
 def _behind_sudo() -> int | None:

@@ -70,7 +70,9 @@ class Installation:
 
     def prove(self) -> list[Evidence]:
         """Run the proofs themselves, and hear what they say before anything is masked."""
-        seen = [proof.run() for proof in self.declared()[1]]
+        with self._session() as opened:
+            [(integration, site)] = self._selection(opened).sites
+            seen = [proof.run() for proof in integration.proofs(site)]
         self.said += [f"{evidence.reason} {dict(evidence.seen)}" for evidence in seen]
         return seen
 
