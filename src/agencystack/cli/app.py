@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from agencystack import __version__
@@ -288,18 +287,22 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except typer.Exit as end:
         sys.exit(end.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(int(ExitCode.USAGE))
-    except click.UsageError as error:
-        usage = UsageError(error.format_message(), remedy="see: agencystack --help")
-        _end(terminal, usage)
-    except click.Abort:
+    except typer.TyperException as error:
+        _end_of_usage(terminal, error.format_message())
+    except typer.Abort:
         sys.exit(130)
     except AgencyStackError as error:
         _end(terminal, error)
     except Exception as error:  # noqa: BLE001 - the last net: a person gets a sentence, not a traceback alone
         _end(terminal, unexpected(error))
+
+
+def _end_of_usage(terminal: Terminal, message: str) -> None:
+    if message.startswith("Usage:"):
+        # A group without a command: what could not be understood is its help.
+        typer.echo(message, err=True)
+        sys.exit(int(ExitCode.USAGE))
+    _end(terminal, UsageError(message, remedy="see: agencystack --help"))
 
 
 def _end(terminal: Terminal, error: AgencyStackError) -> None:

@@ -1,0 +1,45 @@
+"""One sandbox for all tests of this folder, brought back to a known state before each of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agencystack.sandbox import api
+from tests.e2e.lab import Lab
+
+
+@pytest.fixture(scope="session")
+def _lab() -> Iterator[Lab]:
+    # Not pytest's own folder: as root, the products' users must be able to enter it.
+    folder = Path(tempfile.mkdtemp(prefix="e2e-"))
+    folder.chmod(0o755)
+    api.up(folder / "home", real="none")
+    lab = Lab(folder / "home", folder / "copies")
+    (folder / "copies").mkdir(mode=0o700)
+    try:
+        lab.save("fresh")
+        lab.integrated()
+        lab.save("applied")
+        yield lab
+    finally:
+        api.down(folder / "home")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def lab(_lab: Lab) -> Lab:
+    """Freshly installed products, nothing integrated."""
+    _lab.load("fresh")
+    return _lab
+
+
+@pytest.fixture
+def applied(_lab: Lab) -> Lab:
+    """Every application integrated and proven."""
+    _lab.load("applied")
+    return _lab
