@@ -75,6 +75,7 @@ lint-shell:
 	@scripts/lint-shell
 
 schemas: environment ## write the JSON schemas and docs/capabilities.md from the code
+	@$(BIN)/python -m agencystack.stack.schema > src/agencystack/schemas/stack.schema.json
 	@$(BIN)/python -m agencystack.cli.schemas src/agencystack/schemas
 	@$(BIN)/python -m agencystack.engine.capabilities > docs/capabilities.md
 

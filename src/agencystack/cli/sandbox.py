@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import BaseModel, ConfigDict
@@ -20,10 +20,30 @@ Dir = Annotated[Path | None, typer.Option("--dir", help="Its folder; default: AG
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
 
+class SandboxComponent(BaseModel):
+    """One product of the sandbox, and whether it is the real one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    real: bool
+    because: str
+
+
 class SandboxOutput(BaseModel):
     """What the sandbox commands print."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="forbid")
+
+    directory: str
+    state: Literal["up", "down", "broken", "absent"]
+    done: Literal["started", "repaired", "nothing", "stopped", "reset"]
+    clients: list[str]
+    components: list[SandboxComponent]
+    running: dict[str, bool]
+    seconds: float
+    export: str
+    warnings: list[str]
 
 
 @app.command()

@@ -1,0 +1,45 @@
+"""JSON Schemas of what commands print with --json, from the models: `python -m agencystack.cli.schemas DIR`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from agencystack.cli.installation import ComponentsOutput, DoctorOutput
+from agencystack.cli.sandbox import SandboxOutput
+from agencystack.engine.report import OUTPUTS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+ALL_OUTPUTS: dict[str, type[BaseModel]] = {
+    **OUTPUTS,
+    "components": ComponentsOutput,
+    "doctor": DoctorOutput,
+    "sandbox": SandboxOutput,
+}
+"""The models by the name of their schema: ``run`` is in ``run.schema.json``."""
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of what is printed: every key is there, also where reading would have a default."""
+    return {"$schema": DIALECT, **model.model_json_schema(mode="serialization")}
+
+
+def as_text(name: str) -> str:
+    """Return the content of ``NAME.schema.json``."""
+    return json.dumps(schema_of(ALL_OUTPUTS[name]), indent=2, sort_keys=True) + "\n"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write all schemas into the folder ``argv`` names."""
+    for name in ALL_OUTPUTS:
+        (Path(argv[0]) / f"{name}.schema.json").write_text(as_text(name))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
