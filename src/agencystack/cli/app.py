@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from agencystack.engine.registry import eject as eject_integration
 from agencystack.engine.registry import load as load_integrations
 from agencystack.engine.report import VerifyOutput, of_plan, of_proof, of_results, of_status, of_undo
 from agencystack.engine.resource import Permission
-from agencystack.engine.session import Session, Wish
+from agencystack.engine.session import Selection, Session, Wish
 from agencystack.engine.workshop import Result
 from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
 from agencystack.stack.paths import Home
@@ -66,20 +67,13 @@ def root(
 @app.command()
 def plan(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
     """Show what would change, from live reads; changes nothing. Exit code 3: something would."""
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            made = opened.plan(selection)
-            output = of_plan(made, opened.context.run)
-            if json:
-                terminal.json(output)
-            else:
-                terminal.plan(output)
-            return _plan_code(made)
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        made = opened.plan(selection)
+        terminal.show(of_plan(made, opened.context.run), terminal.plan)
+        return _plan_code(made)
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @app.command()
@@ -94,75 +88,51 @@ def integrate(
     """Plan, ask, apply, prove. A second run changes nothing and says so."""
     if dry_run:
         plan(types, client, component, json)
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            require_everything(opened, selection, None if auto else _ask_secret)
-            with opened.locked(selection.clients):
-                made = opened.plan(selection)
-                granted: dict[Key, Permission] = {}
-                if not auto:
-                    terminal.plan(of_plan(made, opened.context.run))
-                    granted = _ask_about_foreign(terminal, made)
-                    if granted:
-                        made = opened.plan(selection, granted)
-                        terminal.plan(of_plan(made, opened.context.run))
-                    if made.changes and not _confirmed(terminal, "Apply this?"):
-                        return ExitCode.DONE
-                results = _apply(opened, terminal, made, granted)
-            output = of_results(results, opened.context.run, made.skipped)
-            if json:
-                terminal.json(output)
-            else:
-                terminal.results(output)
-                terminal.say(_next_step(results))
-            return ExitCode.worst([result.exit_code for result in results])
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        require_everything(opened, selection, None if auto else _ask_secret)
+        with opened.locked(selection.clients):
+            made = opened.plan(selection)
+            granted: dict[Key, Permission] = {}
+            if not auto:
+                made, granted = _talk_over(opened, selection, terminal, made)
+                if made.changes and not _confirmed("Apply this?"):
+                    return terminal.declined(of_plan(made, opened.context.run))
+            results = _apply(opened, terminal, made, granted)
+        terminal.show(of_results(results, opened.context.run, made.skipped), terminal.results)
+        if not json:
+            terminal.say(_next_step(results))
+        return ExitCode.worst([result.exit_code for result in results])
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @app.command()
 def verify(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
     """Use every integration end to end, and show what was seen."""
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            with opened.locked(selection.clients):
-                seen = opened.verify(opened.plan(selection))
-            output = VerifyOutput(proofs=[of_proof(item, proof) for item, proofs in seen for proof in proofs])
-            if json:
-                terminal.json(output)
-            else:
-                terminal.proofs(output.proofs)
-            codes = [ExitCode.DONE if proof.ok else ExitCode.FAILED for proof in output.proofs]
-            codes += [item.exit_code for item, _ in seen]
-            return ExitCode.worst(codes)
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        with opened.locked(selection.clients):
+            seen = opened.verify(opened.plan(selection))
+        output = VerifyOutput(proofs=[of_proof(item, proof) for item, proofs in seen for proof in proofs])
+        terminal.show(output, terminal.proofs)
+        codes = [ExitCode.DONE if proof.ok else ExitCode.FAILED for proof in output.proofs]
+        return ExitCode.worst([*codes, *(item.exit_code for item, _ in seen)])
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @app.command()
 def status(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
     """Show what is applied, since when, in which version, and what is not and why; from live reads."""
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            made = opened.plan(selection)
-            output = of_status(made)
-            if json:
-                terminal.json(output)
-            else:
-                terminal.status(output)
-            unreachable = any(item.exit_code is ExitCode.UNREACHABLE for item in made.integrations)
-            return ExitCode.UNREACHABLE if unreachable else ExitCode.DONE
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        made = opened.plan(selection)
+        terminal.show(of_status(made), terminal.status)
+        unreachable = any(item.exit_code is ExitCode.UNREACHABLE for item in made.integrations)
+        return ExitCode.UNREACHABLE if unreachable else ExitCode.DONE
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @app.command()
@@ -176,27 +146,21 @@ def undo(
     json: Json = False,
 ) -> None:
     """Put back what was there before us; what a person changed since is left and reported."""
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            require_everything(opened, selection, None)
-            with opened.locked(selection.clients):
-                made = opened.plan_undo(selection, run=run, force=force)
-                if not auto:
-                    terminal.plan(of_undo(made, opened.context.run, "pending", {}))
-                    if made and not _confirmed(terminal, "Undo this?"):
-                        return ExitCode.DONE
-                errors = opened.undo(made, run=run)
-            output = of_undo(made, opened.context.run, "undone", errors)
-            if json:
-                terminal.json(output)
-            else:
-                terminal.results(output)
-            return ExitCode.worst([error.exit_code for error in errors.values()])
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        require_everything(opened, selection, None)
+        with opened.locked(selection.clients):
+            made = opened.plan_undo(selection, run=run, force=force)
+            if not auto:
+                proposed = of_undo(made, opened.context.run, "pending", {})
+                terminal.plan(proposed)
+                if made and not _confirmed("Undo this?"):
+                    return terminal.declined(proposed)
+            errors = opened.undo(made, run=run)
+        terminal.show(of_undo(made, opened.context.run, "undone", errors), terminal.results)
+        return ExitCode.worst([error.exit_code for error in errors.values()])
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @app.command()
@@ -204,24 +168,17 @@ def rotate(
     types: OneOrAll, client: Clients = None, component: Applications = None, auto: Auto = False, json: Json = False
 ) -> None:
     """Replace what we generated: new, apply, prove, revoke old; without a gap, and back where the proof fails."""
-    terminal = Terminal(as_json=json)
 
-    def action() -> ExitCode:
-        with session() as opened:
-            selection = opened.select(_wish(types, client, component))
-            require_everything(opened, selection, None)
-            if not auto and not _confirmed(terminal, f"Replace the secrets of {len(selection.sites)} integrations?"):
-                return ExitCode.DONE
-            with opened.locked(selection.clients):
-                results = opened.rotate(selection)
-            output = of_results(results, opened.context.run, selection.skipped)
-            if json:
-                terminal.json(output)
-            else:
-                terminal.results(output)
-            return ExitCode.worst([result.exit_code for result in results])
+    def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        require_everything(opened, selection, None)
+        if not auto and not _confirmed(f"Replace the secrets of {len(selection.sites)} integrations?"):
+            return terminal.declined(of_results([], opened.context.run, selection.skipped))
+        with opened.locked(selection.clients):
+            results = opened.rotate(selection)
+        terminal.show(of_results(results, opened.context.run, selection.skipped), terminal.results)
+        return ExitCode.worst([result.exit_code for result in results])
 
-    guarded(terminal, action)
+    _on_selection(json, _wish(types, client, component), act)
 
 
 @integrations.command("eject")
@@ -238,6 +195,29 @@ def eject(type_: Annotated[str, typer.Argument(metavar="TYPE")], application: An
     guarded(terminal, action)
 
 
+def _on_selection(json: bool, wish: Wish, act: Callable[[Session, Selection, Terminal], ExitCode]) -> None:
+    """Open the installation, select what is meant, act on it, and end with the exit code."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with session() as opened:
+            return act(opened, opened.select(wish), terminal)
+
+    guarded(terminal, action)
+
+
+def _talk_over(
+    opened: Session, selection: Selection, terminal: Terminal, made: Plan
+) -> tuple[Plan, dict[Key, Permission]]:
+    """Show the plan; ask about what is not ours, and show it anew with what was granted."""
+    terminal.plan(of_plan(made, opened.context.run))
+    granted = _ask_about_foreign(made)
+    if granted:
+        made = opened.plan(selection, granted)
+        terminal.plan(of_plan(made, opened.context.run))
+    return made, granted
+
+
 def _apply(opened: Session, terminal: Terminal, made: Plan, granted: dict[Key, Permission]) -> list[Result]:
     with ProgressObserver(terminal.notes, len(made.integrations)) as observer:
         opened.observe(observer)
@@ -249,17 +229,17 @@ def _plan_code(made: Plan) -> ExitCode:
     return ExitCode.worst([*codes, ExitCode.PENDING if made.changes else ExitCode.DONE])
 
 
-def _ask_about_foreign(terminal: Terminal, made: Plan) -> dict[Key, Permission]:
+def _ask_about_foreign(made: Plan) -> dict[Key, Permission]:
     """Ask for each thing that works and is not ours whether it may be changed."""
     granted: dict[Key, Permission] = {}
     for step in made.foreign:
         foreign = step.reading.foreign if step.reading else None
-        if foreign is not None and _confirmed(terminal, f"{step.key[0]}: {foreign.what}. {foreign.permission} it?"):
+        if foreign is not None and _confirmed(f"{step.key[0]}: {foreign.what}. {foreign.permission} it?"):
             granted[step.key] = foreign.permission
     return granted
 
 
-def _confirmed(terminal: Terminal, question: str) -> bool:
+def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("this command asks, and standard input is no terminal", remedy="give --auto to go ahead")
     return typer.confirm(question, default=False, err=True)

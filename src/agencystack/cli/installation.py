@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from agencystack.cli.terminal import Terminal
 from agencystack.engine.context import Component
 from agencystack.engine.report import of_status
 from agencystack.engine.session import Wish
+from agencystack.integrations.checkup import Finding, Inspection, examine, inspect
 from agencystack.stack.backup import backup as write_backup
 from agencystack.stack.backup import finish_restore
 from agencystack.stack.backup import restore as restore_backup
@@ -31,20 +31,7 @@ from agencystack.stack.secrets import Secret
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Clients = Annotated[list[str] | None, typer.Option("--client", help="Only this client; may be repeated.")]
-LEVELS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[red]problem[/]"}
-
-
-class InspectionOutput(BaseModel):
-    """One component as it answers now."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    client: str
-    component: str
-    url: str
-    state: str
-    version: str | None
-    detail: str
+LEVELS = {"ok": "[green]ok     [/]", "note": "[yellow]note   [/]", "problem": "[red]problem[/]"}
 
 
 class ComponentsOutput(BaseModel):
@@ -52,19 +39,7 @@ class ComponentsOutput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    components: list[InspectionOutput]
-
-
-class FindingOutput(BaseModel):
-    """One thing `doctor` found."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    client: str
-    about: str
-    level: str
-    what: str
-    remedy: str
+    components: list[Inspection]
 
 
 class DoctorOutput(BaseModel):
@@ -72,7 +47,7 @@ class DoctorOutput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    findings: list[FindingOutput]
+    findings: list[Finding]
 
 
 secrets = typer.Typer(help="Sealed secrets, which stack.yaml names as secret:NAME.", no_args_is_help=True)
@@ -90,8 +65,6 @@ def register(app: typer.Typer) -> None:
 
 def components(json: Json = False) -> None:
     """Show what is installed, whether it can be reached, and in which version."""
-    from agencystack.integrations.checkup import inspect
-
     terminal = Terminal(as_json=json)
 
     def action() -> ExitCode:
@@ -99,7 +72,7 @@ def components(json: Json = False) -> None:
             found = opened.stack.all_components().items()
             seen = inspect([Component(ref, settings) for ref, settings in found], opened.context)
         if json:
-            terminal.json(ComponentsOutput(components=[InspectionOutput(**asdict(item)) for item in seen]))
+            terminal.json(ComponentsOutput(components=seen))
         else:
             table = Table("Client", "Component", "State", "Version", "Address", "Detail", box=None, pad_edge=False)
             for item in seen:
@@ -120,8 +93,6 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Show what is missing for each integration, and what to do; DNS as a diff."""
-    from agencystack.integrations.checkup import examine
-
     terminal = Terminal(as_json=json)
 
     def action() -> ExitCode:
@@ -129,12 +100,14 @@ def doctor(
             selection = opened.select(Wish(names(types or ()), tuple(client or ())))
             findings = list(examine(opened, selection))
         if json:
-            terminal.json(DoctorOutput(findings=[FindingOutput(**asdict(item)) for item in findings]))
+            terminal.json(DoctorOutput(findings=findings))
         else:
             for item in findings:
-                terminal.console.print(f"{LEVELS[item.level]:<18} {escape(item.about)}: {escape(item.what)}")
+                terminal.console.print(
+                    f"{LEVELS[item.level]} {escape(item.about)}: {escape(item.what)}", soft_wrap=True
+                )
                 if item.remedy:
-                    terminal.console.print(f"         {escape(item.remedy)}")
+                    terminal.console.print(f"        {escape(item.remedy)}", soft_wrap=True)
         return ExitCode.FAILED if any(item.level == "problem" for item in findings) else ExitCode.DONE
 
     guarded(terminal, action)

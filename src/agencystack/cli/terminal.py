@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -14,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from agencystack.engine.planning import IntegrationPlan
-from agencystack.engine.report import ChangeOutput, ProofOutput, ResultOutput, RunOutput, StatusOutput
+from agencystack.engine.report import ChangeOutput, ResultOutput, RunOutput, StatusOutput, VerifyOutput
 from agencystack.engine.workshop import Result
-from agencystack.stack.errors import AgencyStackError
+from agencystack.stack.errors import AgencyStackError, ExitCode
 from agencystack.stack.secrets import redact
 
 COLOURS = {
@@ -24,6 +25,9 @@ COLOURS = {
     "blocked": "red", "manual": "magenta", "unsupported": "dim",
 }  # fmt: skip
 SIGNS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "adopt": "[magenta]&[/]", "delete": "[red]-[/]"}
+
+
+Output = TypeVar("Output", bound=BaseModel)
 
 
 class Terminal:
@@ -43,6 +47,19 @@ class Terminal:
         text = json.dumps(output.model_dump(mode="json"), indent=2, ensure_ascii=False)
         sys.stdout.write(redact(text) + "\n")
         sys.stdout.flush()
+
+    def show(self, output: Output, to_person: Callable[[Output], None]) -> None:
+        """Print the result of a command: as JSON, or with ``to_person``."""
+        if self.as_json:
+            self.json(output)
+        else:
+            to_person(output)
+
+    def declined(self, output: BaseModel) -> ExitCode:
+        """End a command that a person answered no to: nothing was changed."""
+        if self.as_json:
+            self.json(output)
+        return ExitCode.DONE
 
     def say(self, text: str) -> None:
         """Print a line of text for a person."""
@@ -93,8 +110,9 @@ class Terminal:
         self._reasons({f"{line.client}/{line.type}/{line.component}": line.reason for line in output.integrations})
         self._skipped(output.skipped)
 
-    def proofs(self, proofs: Sequence[ProofOutput]) -> None:
+    def proofs(self, output: VerifyOutput) -> None:
         """Print what the proofs saw."""
+        proofs = output.proofs
         table = Table("Client", "Type", "Application", "Proof", "Result", "Seconds", box=None, pad_edge=False)
         for proof in proofs:
             result = "[green]passed[/]" if proof.ok else "[red]failed[/]"

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agencystack.engine.context import Sealed, now
+from agencystack.engine.recordfile import SCHEMA, load
 from agencystack.engine.resource import Action, Change, Image, Reading, Resource
 from agencystack.engine.values import digest, from_stored, to_stored
-from agencystack.stack.errors import ComponentRef, ConfigurationError
+from agencystack.stack.errors import ComponentRef
 from agencystack.stack.files import write_atomically
 from agencystack.stack.secrets import Secret
 
-SCHEMA = 1
+WITHOUT = "without it undo cannot know what was there before"
 
 
 class Deed(BaseModel):
@@ -71,12 +72,12 @@ class Ledger:
         path = self._path(component, key)
         if not path.exists():
             return Entry(component=str(component), key=key)
-        return _load(path)
+        return load(path, Entry, WITHOUT)
 
     def of_client(self, client: str) -> Iterator[Entry]:
         """Yield the entries of all resources in the components of ``client`` (or ``shared``)."""
         for path in sorted((self._dir / client / "resources").glob("*/*.json")):
-            yield _load(path)
+            yield load(path, Entry, WITHOUT)
 
     def begin(self, resource: Resource, change: Change, run: str, by: str, integration: str) -> None:
         """Put the before-image and the intention on disk; must return before the product is touched."""
@@ -168,23 +169,6 @@ class Ledger:
         client, _, name = entry.component.partition("/")
         path = self._path(ComponentRef(client, name), entry.key)
         write_atomically(path, (entry.model_dump_json(indent=1) + "\n").encode(), 0o600)
-
-
-def _load(path: Path) -> Entry:
-    try:
-        raw = json.loads(path.read_bytes())
-        found = raw.get("schema_version", 0)
-        if found > SCHEMA:
-            raise ConfigurationError(
-                f"the record {path} was written by a newer version (schema {found}, we know {SCHEMA})",
-                remedy="update agencystack",
-            )
-        return Entry.model_validate(raw)
-    except (ValidationError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigurationError(
-            f"cannot read the record {path}: {error.__class__.__name__}",
-            remedy="restore it with: agencystack restore; without it undo cannot know what was there before",
-        ) from error
 
 
 def _add(names: list[str], name: str) -> None:

@@ -14,7 +14,7 @@ from agencystack.engine.ledger import Entry, Ledger
 from agencystack.engine.records import Record, Records
 from agencystack.engine.resource import Action, Change, FieldChange, Permission, Reading, Resource
 from agencystack.engine.undoing import way_back
-from agencystack.engine.values import Fields, Fingerprinter, digest, fingerprint, same
+from agencystack.engine.values import Fields, Fingerprinter, digest, equal, fingerprint, same
 from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, ComponentRef, ExitCode, Unavailable
 
 # Reading waits for products, not for us: more threads than cores.
@@ -288,7 +288,7 @@ def _agree(step: Step) -> None:
     """Refuse a resource of which two integrations want different values: each run would undo the other's."""
     for user, twin in zip(step.users[1:], step.twins, strict=True):
         theirs = twin.wanted()
-        names = [name for name in {**step.wanted, **theirs} if theirs.get(name) != step.wanted.get(name)]
+        names = [name for name in {**step.wanted, **theirs} if not equal(theirs.get(name), step.wanted.get(name))]
         if names:
             raise Conflict(
                 f"{step.users[0]} and {user} want {step.resource.key} differently: {', '.join(names)}",

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agencystack.engine.context import now
+from agencystack.engine.recordfile import SCHEMA, load
 from agencystack.engine.values import masked
-from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import explained, private_folder, write_atomically
 
-SCHEMA = 1
+WITHOUT = "or remove it: the live state is read anyway, only its history is lost"
 
 
 class ProofRecord(BaseModel):
@@ -76,7 +76,7 @@ class Records:
         path = self._path(client, type, application)
         if not path.exists():
             return None
-        return _load(path)
+        return load(path, Record, WITHOUT)
 
     def put(self, record: Record) -> None:
         """Write a record unless it already says exactly this."""
@@ -93,7 +93,7 @@ class Records:
         """Yield every record."""
         for path in sorted(self._dir.glob("*/*/*.json")):
             if path.parent.name != "resources":
-                yield _load(path)
+                yield load(path, Record, WITHOUT)
 
     def history(self, line: Mapping[str, Any]) -> None:
         """Append one line to ``history.jsonl``, which only grows."""
@@ -110,20 +110,3 @@ class Records:
 
     def _path(self, client: str, type: str, application: str) -> Path:  # noqa: A002
         return self._dir / client / type / f"{application}.json"
-
-
-def _load(path: Path) -> Record:
-    try:
-        raw = json.loads(path.read_bytes())
-        found = raw.get("schema_version", 0)
-        if found > SCHEMA:
-            raise ConfigurationError(
-                f"the record {path} was written by a newer version (schema {found}, we know {SCHEMA})",
-                remedy="update agencystack",
-            )
-        return Record.model_validate(raw)
-    except (ValidationError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigurationError(
-            f"cannot read the record {path}: {error.__class__.__name__}",
-            remedy="restore it with: agencystack restore; or remove it: the live state is read anyway, history is lost",
-        ) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agencystack.engine.applying import apply
 from agencystack.engine.context import Component, Context, now
-from agencystack.engine.integration import Integration, Site, address_of
+from agencystack.engine.integration import Integration, Site, address_of, as_failure
 from agencystack.engine.ledger import Ledger
 from agencystack.engine.locks import Locks
 from agencystack.engine.planning import IntegrationPlan, Key, Plan, make_plan
@@ -170,10 +170,11 @@ class Session:
                 changes = sum(step.change is not None for step in plan.steps)
                 notes = "; ".join(note for step in plan.steps for note in step.left)
                 self._remember("undo", plan.site, plan.integration, "undone", changes, notes)
-            except AgencyStackError as error:
+            except Exception as error:  # noqa: BLE001 - one integration's defect must not stop the others
+                failure = as_failure(error, f"undoing {plan.name}", plan.site.application.ref)
                 self.log.error("undo failed", error, integration=plan.name)
-                errors[plan.name] = error
-                self._remember("undo", plan.site, plan.integration, "failed", 0, str(error))
+                errors[plan.name] = failure
+                self._remember("undo", plan.site, plan.integration, "failed", 0, str(failure))
         return errors
 
     def rotate(self, selection: Selection) -> list[Result]:

@@ -9,7 +9,7 @@ from agencystack.engine.context import Context
 from agencystack.engine.integration import Integration, Site, as_failure
 from agencystack.engine.ledger import Deed, Entry, Ledger
 from agencystack.engine.resource import Action, Change, FieldChange, Image, Reading, Resource
-from agencystack.engine.values import Marker, Value
+from agencystack.engine.values import Marker, Value, equal
 from agencystack.stack.errors import AgencyStackError, ComponentRef, ConfigurationError
 from agencystack.stack.secrets import Secret
 
@@ -205,7 +205,7 @@ def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], li
     changes = []
     for name in touched:
         now_is, was = (live.fields or {}).get(name), before.fields.get(name)
-        if now_is == was:
+        if equal(now_is, was):
             continue
         ours = (after.fields or {}).get(name)
         if not _is_ours(now_is, ours) and not force:
@@ -220,13 +220,13 @@ def _compare(step: UndoStep, before: Image, after: Image, undone: list[Deed], li
 
 def _is_ours(live: Value, written: Value) -> bool:
     """Say whether we wrote ``live``; a write that was killed never saw how the product shows a secret."""
-    return live == written or (live is Marker.UNREADABLE and isinstance(written, Secret))
+    return equal(live, written) or (live is Marker.UNREADABLE and isinstance(written, Secret))
 
 
 def _remove(step: UndoStep, after: Image, undone: list[Deed], live: Reading, *, force: bool) -> None:
     key = step.resource.key
     finished = undone[-1].state == "applied"
-    foreign = [n for n, v in (after.fields or {}).items() if (live.fields or {}).get(n) != v]
+    foreign = [n for n, v in (after.fields or {}).items() if not equal((live.fields or {}).get(n), v)]
     if live.foreign is not None and not force:
         step.left.append(f"{key}: {live.foreign.what}; it is left as it is")
         step.touched_by_person = True

@@ -96,6 +96,11 @@ def from_stored(stored: Mapping[str, Any]) -> dict[str, Value]:
     return fields
 
 
+def equal(one: Value, other: Value) -> bool:
+    """Say whether two values are one. Python takes True for 1; a product that answers 1 has not said that it is on."""
+    return one == other and isinstance(one, bool) is isinstance(other, bool)
+
+
 def same(wanted: Value, live: Value, applied_hash: str | None, of_secret: Fingerprinter) -> bool:
     """Say whether ``live`` already is ``wanted``.
 
@@ -109,5 +114,4 @@ def same(wanted: Value, live: Value, applied_hash: str | None, of_secret: Finger
         return applied_hash is not None and applied_hash == of_secret(wanted)
     if wanted is Marker.PENDING:
         return False
-    # Python takes True for 1; a product that answers 1 for a switch has not said that it is on.
-    return wanted == live and isinstance(wanted, bool) is isinstance(live, bool)
+    return equal(wanted, live)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+from pydantic.dataclasses import dataclass
 
 from agencystack.components.dns import Compared, SystemResolver, compare_dns
 from agencystack.components.http import HttpApi
@@ -78,7 +79,7 @@ def examine(session: Session, selection: Selection) -> Iterator[Finding]:
     for item in plan.integrations:
         yield from _of_plan(item)
     for reason in selection.skipped:
-        yield Finding("", reason.partition(":")[0], "note", reason.partition(": ")[2], "add it to stack.yaml")
+        yield Finding("", reason.partition(":")[0], "note", reason.partition(": ")[2])
     yield from _dns(plan.integrations)
 
 

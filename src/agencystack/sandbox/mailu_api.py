@@ -80,7 +80,7 @@ RELAY_FIELDS = {"name": "string", "smtp": "string", "comment": "string"}
 PYTHON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "array": list}
 
 
-class _Answer(Exception):  # noqa: N818 - it ends a call, it is no mistake
+class _Answer(Exception):
     """Ends a call with an answer."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:

@@ -88,26 +88,26 @@ class ComponentError(AgencyStackError):
     """A product did not do what it was asked."""
 
 
-class AuthenticationFailed(ComponentError):  # noqa: N818 - the field's word is not "...Error"
+class AuthenticationFailed(ComponentError):
     """The product refused our credential, or the credential lacks a permission. Never retried."""
 
     code = "authentication"
 
 
-class Unavailable(ComponentError):  # noqa: N818
+class Unavailable(ComponentError):
     """The product could not be reached, did not answer in time, or says it is overloaded."""
 
     code = "unreachable"
     exit_code = ExitCode.UNREACHABLE
 
 
-class BadAnswer(ComponentError):  # noqa: N818
+class BadAnswer(ComponentError):
     """The product answered something its documented interface does not contain (HTML, a traceback, half a JSON)."""
 
     code = "bad-answer"
 
 
-class Refused(ComponentError):  # noqa: N818
+class Refused(ComponentError):
     """The product understood the request and declined it; the message carries its own words."""
 
     code = "refused"

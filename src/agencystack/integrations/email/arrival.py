@@ -93,7 +93,9 @@ class MailArrives(Proof):
             "from_name": mail.from_name,
             "envelope_sender": mail.envelope_sender,
             "dkim": f"{signed[0].selector}._domainkey.{domain}" if signed else "none",
-            "submission": f"{door.host}:{door.port} {door.security}, {door.tls_version}, certificate verified",
+            "submission": ", ".join(
+                filter(None, (f"{door.host}:{door.port} {door.security}", door.tls_version, "certificate verified"))
+            ),
             "seconds_to_arrive": round(mail.seconds, 2),
             "dns": dns_state(self._site, account.mailu, domain),
         }

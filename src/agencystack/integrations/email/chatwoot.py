@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import formataddr
 from typing import Any
 
 from agencystack.components import envfile
 from agencystack.components.chatwoot import Chatwoot
-from agencystack.engine.integration import Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.integration import Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
-from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
 from agencystack.stack.secrets import Secret
 
@@ -26,7 +26,7 @@ VERSION = "version"
 
 
 @integration("email", "chatwoot", provider="mailu", version=1)
-class ChatwootEmail(Integration):
+class ChatwootEmail(MailIntegration):
     """Give Chatwoot its own mailbox, by the mail variables of its environment file."""
 
     capabilities = (
@@ -73,18 +73,6 @@ class ChatwootEmail(Integration):
     def component_version(self, site: Site) -> str | None:
         """Return the version where a proof asked for it: to ask means to load all of Rails, up to a minute."""
         return _noted(site).get(VERSION)
-
-    def warnings(self, site: Site) -> Iterator[str]:
-        """Yield what the plan should say: applying means a restart."""
-        yield from MailAccount(site).warnings()
-
-    def former(self, site: Site, key: str) -> Resource | None:
-        """Return a mailbox that another configuration once wanted."""
-        return MailAccount(site).former(key)
-
-    def rotate(self, site: Site) -> Callable[[], None]:
-        """Ask for a new token."""
-        return MailAccount(site).rotate()
 
 
 class MailVariables(Resource):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agencystack.components.erpnext import EmailAccount, ErpNext, ErpNextRefused
 from agencystack.components.mail import Submission
-from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
-from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
 from agencystack.stack.errors import Refused
 from agencystack.stack.model import Mailu as MailuSettings
@@ -22,7 +22,7 @@ RENAME = "frappe.client.rename_doc"
 
 
 @integration("email", "erpnext", provider="mailu", version=1)
-class ErpNextEmail(Integration):
+class ErpNextEmail(MailIntegration):
     """Give ERPNext its own mailbox, and make it the default outgoing Email Account."""
 
     capabilities = (
@@ -59,21 +59,13 @@ class ErpNextEmail(Integration):
         erpnext = products.erpnext(site.application, site.context)
         return site.context.connection(site.application.ref, lambda: erpnext.versions().get("erpnext"), "version")
 
-    def warnings(self, site: Site) -> Iterator[str]:
-        """Yield what the plan should say."""
-        return MailAccount(site).warnings()
-
     def former(self, site: Site, key: str) -> Resource | None:
         """Return a mailbox or account that another configuration once wanted."""
         erpnext = products.erpnext(site.application, site.context)
         if key.startswith("Email Account "):
             address = key.removeprefix("Email Account ")
             return OutgoingAccount(erpnext, site, MailAccount(site), address=address)
-        return MailAccount(site).former(key)
-
-    def rotate(self, site: Site) -> Callable[[], None]:
-        """Ask for a new token."""
-        return MailAccount(site).rotate()
+        return super().former(site, key)
 
 
 def domain_name(site: Site) -> str:

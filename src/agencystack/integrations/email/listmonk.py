@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agencystack.components.listmonk import Listmonk, MailSettings, Smtp
-from agencystack.engine.integration import Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.integration import Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
-from agencystack.integrations.email.mailbox import DAILY_RECIPIENTS, MailAccount
+from agencystack.integrations.email.mailbox import DAILY_RECIPIENTS, MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
 from agencystack.stack.secrets import Secret
 
@@ -25,7 +25,7 @@ NAMESPACE = uuid.UUID("6f6a1d0e-7d2b-5c55-9a35-3a8d3f0d7f11")
 
 
 @integration("email", "listmonk", provider="mailu", version=1)
-class ListmonkEmail(Integration):
+class ListmonkEmail(MailIntegration):
     """Give Listmonk its own mailbox, and make it the one SMTP server that is switched on."""
 
     capabilities = (
@@ -65,19 +65,11 @@ class ListmonkEmail(Integration):
     def warnings(self, site: Site) -> Iterator[str]:
         """Yield what the plan should say: the limit that a campaign will meet."""
         account = MailAccount(site)
-        yield from account.warnings()
+        yield from super().warnings(site)
         yield (
             f"Mailu lets {account.address} write to {DAILY_RECIPIENTS} recipients a day unless mailu.env says "
             f"MESSAGE_RATELIMIT_EXEMPTION={account.address}"
         )
-
-    def former(self, site: Site, key: str) -> Resource | None:
-        """Return a mailbox that another configuration once wanted."""
-        return MailAccount(site).former(key)
-
-    def rotate(self, site: Site) -> Callable[[], None]:
-        """Ask for a new token."""
-        return MailAccount(site).rotate()
 
 
 class ListmonkMail(Resource):

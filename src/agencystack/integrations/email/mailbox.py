@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agencystack.components.mailu import Mailu, Token
-from agencystack.engine.integration import Blocked, SealedValue, Site
+from agencystack.engine.integration import Blocked, Integration, SealedValue, Site
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
@@ -91,6 +91,22 @@ class MailAccount:
             )
         if self.sender != self.address:
             yield f"replies to {self.sender} land in {self.address} unless it has other destinations in Mailu"
+
+
+class MailIntegration(Integration):
+    """What the mail integrations of all applications share: they stand on a :class:`MailAccount`."""
+
+    def warnings(self, site: Site) -> Iterator[str]:
+        """Yield what the plan should say about the mailbox."""
+        return MailAccount(site).warnings()
+
+    def former(self, site: Site, key: str) -> Resource | None:
+        """Return a resource of the mailbox that another configuration once wanted."""
+        return MailAccount(site).former(key)
+
+    def rotate(self, site: Site) -> Callable[[], None]:
+        """Ask for a new token."""
+        return MailAccount(site).rotate()
 
 
 class _Issued:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agencystack.components.wordpress import (
@@ -18,12 +18,12 @@ from agencystack.components.wordpress import (
     WordPress,
 )
 from agencystack.components.wordpress.program import connector_version
-from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import Action, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
-from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import WordPressSubmission
 from agencystack.stack.errors import Refused
 from agencystack.stack.secrets import Secret
@@ -33,7 +33,7 @@ SECURITY = {"tls": "ssl", "starttls": "tls"}
 
 
 @integration("email", "wordpress", provider="mailu", version=1)
-class WordPressEmail(Integration):
+class WordPressEmail(MailIntegration):
     """Give WordPress its own mailbox, and send from it with WP Mail SMTP, or with our connector instead."""
 
     capabilities = (
@@ -80,10 +80,6 @@ class WordPressEmail(Integration):
         """Return the version of WordPress, from what was read anyway."""
         return products.wordpress(site.application, site.context).answer(SITE).wordpress
 
-    def warnings(self, site: Site) -> Iterator[str]:
-        """Yield what the plan should say."""
-        return MailAccount(site).warnings()
-
     def former(self, site: Site, key: str) -> Resource | None:
         """Return a mailbox or plugin that another configuration once wanted."""
         if key == "trusted authority":
@@ -93,11 +89,7 @@ class WordPressEmail(Integration):
             slug = key.removeprefix("plugin ")
             wordpress = products.wordpress(site.application, site.context)
             return next((WordPressPlugin(wordpress, c) for c in Carrier if c.plugin == slug), None)
-        return MailAccount(site).former(key)
-
-    def rotate(self, site: Site) -> Callable[[], None]:
-        """Ask for a new token."""
-        return MailAccount(site).rotate()
+        return super().former(site, key)
 
 
 class WordPressPlugin(Resource):
