@@ -160,8 +160,6 @@ class Session:
         errors: dict[str, AgencyStackError] = {}
         for plan in plans:
             try:
-                if plan.problem is not None:
-                    raise plan.problem
                 with self.locks.shared(self.command):
                     carry_out(plan, self.ledger, self.context)
                 declaration = plan.integration.declaration

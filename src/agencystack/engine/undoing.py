@@ -97,6 +97,8 @@ def _keep_what_it_stands_on(plan: UndoPlan) -> None:
 
 def carry_out(plan: UndoPlan, ledger: Ledger, context: Context) -> None:
     """Put back what the plan says; a step that fails stops this integration, and the next undo continues."""
+    if plan.problem is not None:
+        raise plan.problem
     for step in plan.steps:
         if step.problem is not None:
             raise step.problem
