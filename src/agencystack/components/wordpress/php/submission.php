@@ -34,7 +34,7 @@ function submission( array $args ) {
  * @param string $security `tls` or `starttls`.
  * @param string $ca       PEM, or empty for the system's authorities.
  * @param float  $timeout  Seconds for each step.
- * @return array `outcome` and `detail`.
+ * @return array `outcome`, and `detail`: PHP's complaint, or the version of TLS where there is none.
  */
 function try_submission( $host, $port, $security, $ca, $timeout ) {
 	$ca_file = '' === $ca ? null : tempnam( get_temp_dir(), 'agencystack-ca-' );
@@ -96,6 +96,8 @@ function converse( $host, $port, $security, $ca_file, $timeout, array &$complain
 		}
 	}
 	$capabilities = command( $socket, 'EHLO agencystack.invalid' );
+	$stream       = stream_get_meta_data( $socket );
+	$complaints   = array( isset( $stream['crypto']['protocol'] ) ? $stream['crypto']['protocol'] : '' );
 	command( $socket, 'QUIT' );
 	return false === stripos( $capabilities, 'AUTH' ) ? 'no-auth' : 'usable';
 }
