@@ -8,12 +8,14 @@ import html
 import json
 import secrets as random_source
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
 # Shorter values would turn ordinary words of a log line into masks.
 SHORTEST_REDACTED = 4
+QUOTED_AGAIN = 3
 
 
 class Secret:
@@ -73,14 +75,10 @@ class _KnownValues:
         if len(value) < SHORTEST_REDACTED:
             return
         forms = {
-            value,
-            json.dumps(value)[1:-1],
-            json.dumps(value, ensure_ascii=False)[1:-1],
-            repr(value)[1:-1],
+            *_quoted(value),
+            *_quoted(html.escape(value)),
             quote(value, safe=""),
             quote_plus(value),
-            html.escape(value),
-            json.dumps(value)[1:-1].replace("/", "\\/"),  # as PHP writes JSON
             base64.b64encode(value.encode()).decode(),
             base64.urlsafe_b64encode(value.encode()).decode(),
             *_inside_base64(value.encode()),
@@ -95,6 +93,30 @@ class _KnownValues:
             if form in text:
                 text = text.replace(form, MASK)
         return text
+
+
+def _quoted(value: str) -> set[str]:
+    """Return ``value`` as it stands in JSON or in a repr, and in those of them that were quoted again.
+
+    A product's JSON in the message of an exception whose repr goes into a line of JSON is quoted three times.
+    """
+    found = {value}
+    for _ in range(QUOTED_AGAIN):
+        found |= {quoting(form) for form in found for quoting in _QUOTINGS}
+    return found
+
+
+def _as_repr(value: str, quotes: str) -> str:
+    return "".join(f"\\{c}" if c in quotes else c if c in "'\"" else repr(c)[1:-1] for c in value)
+
+
+_QUOTINGS: tuple[Callable[[str], str], ...] = (
+    lambda value: json.dumps(value)[1:-1],
+    lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    lambda value: json.dumps(value)[1:-1].replace("/", "\\/"),  # as PHP writes JSON
+    lambda value: _as_repr(value, ""),
+    lambda value: _as_repr(value, "'"),
+)
 
 
 def _inside_base64(value: bytes) -> set[str]:
