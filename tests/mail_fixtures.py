@@ -51,7 +51,7 @@ class Mail:
 
 
 @contextmanager
-def mail_server(folder: Path, *, recipients_per_day: int = 200) -> Iterator[Mail]:
+def mail_server(folder: Path, *, recipients_per_day: int = 200, require_tokens: bool = False) -> Iterator[Mail]:
     """Run a mail server with two mailboxes, ERP and SHOP, in the domain client1.test."""
     certificates = ensure_certificates(folder / "tls")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -63,6 +63,7 @@ def mail_server(folder: Path, *, recipients_per_day: int = 200) -> Iterator[Mail
         domain="lab.test",
         admin_password=Secret("admin-password"),
         recipients_per_day=recipients_per_day,
+        require_tokens=require_tokens,
     )
     maildirs = Maildirs(folder / "mail")
     ports = free_port(), free_port(), free_port()

@@ -42,6 +42,16 @@ WHEN_ALL_FAIL = (
     "else the log of the admin container has the reason"
 )
 
+WHEN_REFUSED = {
+    "Duplicate domain name": (
+        "where Mailu lists no domain of this name, it is an alternative name of another domain or a relayed domain: "
+        "remove that in Mailu, or name another address in stack.yaml"
+    ),
+    "Too many users": "raise max_users of the domain in Mailu, or remove a mailbox that is no longer needed",
+    "Too many aliases": "raise max_aliases of the domain in Mailu, or remove an alias that is no longer needed",
+}
+"""What to do about a refusal, by how Mailu's explanation begins."""
+
 
 class _Answer(BaseModel):
     """A part of an answer; values of refused input never show in an error, as they may be password hashes."""
@@ -472,7 +482,7 @@ class Mailu:
         what = f"answered {status} to {answer.request.method} {answer.request.url.path}: {redact(_words(data))}"
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise BadAnswer(what, component=self.where, remedy=WHEN_ALL_FAIL)
-        raise Refused(what, component=self.where)
+        raise Refused(what, component=self.where, remedy=_remedy(_words(data)))
 
     def _model(self, kind: type[Model], data: Any) -> Model:
         try:
@@ -487,6 +497,10 @@ class Mailu:
 
     def _absent(self, what: str) -> AgencyStackError:
         return Refused(f"does not have {what}", component=self.where, remedy="create it first")
+
+
+def _remedy(words: str) -> str:
+    return next((remedy for beginning, remedy in WHEN_REFUSED.items() if words.startswith(beginning)), "")
 
 
 def _quoted(name: str) -> str:

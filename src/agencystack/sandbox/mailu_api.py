@@ -21,6 +21,7 @@ from agencystack.sandbox.mailu_state import (
     State,
     TokenRow,
     UserRow,
+    as_kept,
     domain_of,
     hash_password,
     make_dkim_key,
@@ -376,7 +377,7 @@ class Api:
             row = _token(state, number)
             _require_networks(data.get("AuthorizedIP", []))
             row.comment = data.get("comment", row.comment)
-            row.networks = data.get("AuthorizedIP", row.networks)
+            row.networks = as_kept(data.get("AuthorizedIP", row.networks))
             row.edited = today()
         return _done(f"Token with id {number} has been updated")
 

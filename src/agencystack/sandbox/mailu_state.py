@@ -9,18 +9,28 @@ import hmac
 import ipaddress
 import os
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 DKIM_SELECTOR = "dkim"
 DKIM_BITS = 2048
 RECIPIENT_DELIMITER = "+"
 # A sandbox's passwords guard nothing, and 100 clients' mailboxes are made in one run: a cheap hash.
 HASH_COST = 2**8
+
+
+def as_kept(texts: Iterable[str]) -> list[str]:
+    """Return a list as Mailu's database keeps it (``contract/mailu/numbers_and_lists.json``)."""
+    return sorted(set(texts))
+
+
+KeptList = Annotated[list[str], AfterValidator(as_kept)]
 
 
 class DomainRow(BaseModel):
@@ -52,7 +62,7 @@ class UserRow(BaseModel):
     enable_pop: bool = True
     allow_spoofing: bool = False
     forward_enabled: bool = False
-    forward_destination: list[str] = []
+    forward_destination: KeptList = []
     forward_keep: bool = True
     reply_enabled: bool = False
     reply_subject: str | None = None
@@ -72,7 +82,7 @@ class TokenRow(BaseModel):
     email: str
     hash: str
     comment: str = ""
-    networks: list[str] = []
+    networks: KeptList = []
     created: str
     edited: str | None = None
 
@@ -87,7 +97,7 @@ class AliasRow(BaseModel):
     """Another address of some mailboxes."""
 
     email: str
-    destination: list[str] = []
+    destination: KeptList = []
     comment: str = ""
     wildcard: bool = False
 
@@ -108,7 +118,6 @@ class State(BaseModel):
     tokens: dict[int, TokenRow] = Field(default_factory=dict)
     aliases: dict[str, AliasRow] = Field(default_factory=dict)
     relays: dict[str, RelayRow] = Field(default_factory=dict)
-    last_token: int = 0
 
     def name_in_use(self, name: str) -> bool:
         """Say whether a domain, an alternative name or a relayed domain has this name."""
@@ -145,9 +154,8 @@ class State(BaseModel):
     def add_token(self, email: str, comment: str, networks: list[str]) -> tuple[TokenRow, str]:
         """Make a token and return it with its value, which is 32 hexadecimal characters."""
         value = secrets.token_hex(16)
-        self.last_token += 1
         row = TokenRow(
-            id=self.last_token,
+            id=max(self.tokens, default=0) + 1,  # SQLite gives the number of a deleted last row again
             email=email,
             hash=hash_token(value),
             comment=comment,

@@ -40,7 +40,7 @@ class MailAccount:
         self.sender = str(site.setting("sender", self.address)).lower()
         self.sender_name = str(site.setting("sender_name", site.domain))
         self._issued = IssuedToken(site.sealed("mailu-token"))
-        self.networks = tuple(sorted(str(network) for network in site.application.settings.sends_from))
+        self.networks = tuple(sorted({str(network) for network in site.application.settings.sends_from}))
 
     def resources(self) -> Iterator[Resource]:
         """Yield what has to be there before the application is told its new login."""
@@ -317,7 +317,8 @@ class MailToken(Resource):
         current = self._issued.current
         if current is None:
             return None
-        return next((token for token in self._mailu.tokens(self._address) if token.id == current.id), None)
+        # Mailu gives the number of a deleted token again (contract/mailu/numbers_and_lists.json): the mark counts too.
+        return next((token for token in _ours(self._mailu, self._address, self._mark) if token.id == current.id), None)
 
 
 class OldTokens(Resource):
