@@ -102,14 +102,15 @@ class WordPressPlugin(Resource):
             wordpress.ask(question)
 
     def read(self) -> Reading:
-        """Return whether it is active, and for our own its version; where it is absent, what it left long ago."""
+        """Return whether it is active, and for our own its version; beside it its settings, which outlive it."""
         plugin = self._wordpress.answer(PLUGINS).get(self._carrier.plugin)
+        settings = {"mail": self._state().image.content.reveal()}
         if plugin is None:
-            return Reading(None, {"mail": self._state().image.content.reveal()})
+            return Reading(None, settings)
         fields: dict[str, Value] = {"active": plugin.active}
         if self._carrier is Carrier.CONNECTOR:
             fields["version"] = plugin.version
-        return Reading(fields)
+        return Reading(fields, settings)
 
     def wanted(self) -> Fields:
         """Want it active, and our own as we ship it."""
@@ -131,10 +132,18 @@ class WordPressPlugin(Resource):
     def remove(self, live: Reading, before: Image) -> str:
         """Delete the plugin we installed, and the settings it made for itself when we activated it."""
         self._wordpress.delete_plugin(self._carrier.plugin)
-        image = MailImage(content=Secret(before.extra["mail"]))
-        if image.data()["option"] is None:
-            self._wordpress.restore_mail_settings(self._carrier, image, applied=self._state().settings, force=True)
+        self._drop_settings(_image(before))
         return ""
+
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
+        """Deactivate it, and drop the settings that activating it made, unless somebody changed them since."""
+        self.write(change)
+        if not change.target["active"] and self._state().image.data() == _image(applied).data():
+            self._drop_settings(_image(before))
+
+    def _drop_settings(self, before: MailImage) -> None:
+        if before.data()["option"] is None:
+            self._wordpress.restore_mail_settings(self._carrier, before, applied=self._state().settings, force=True)
 
     def _state(self) -> CarrierState:
         return self._wordpress.answer(MAIL).carrier(self._carrier)
@@ -168,9 +177,9 @@ class WordPressTrust(Resource):
         """Put the connector's settings back."""
         self._wordpress.restore_mail_settings(
             Carrier.CONNECTOR,
-            MailImage(content=Secret(before.extra["mail"])),
+            _image(before),
             applied=self._wordpress.answer(MAIL).connector.settings,
-            applied_image=MailImage(content=Secret(applied.extra["mail"])),
+            applied_image=_image(applied),
         )
 
 
@@ -243,9 +252,9 @@ class WordPressMail(Resource):
         """Put the settings back byte for byte, except what a person changed since; then they are no longer ours."""
         self._wordpress.restore_mail_settings(
             self._carrier,
-            MailImage(content=Secret(before.extra["mail"])),
+            _image(before),
             applied=_settings(applied.fields or {}),
-            applied_image=MailImage(content=Secret(applied.extra["mail"])),
+            applied_image=_image(applied),
         )
         foreign = before.extra.get("foreign")
         if foreign:
@@ -269,8 +278,18 @@ def _sends(state: CarrierState) -> bool:
     return state.settings.mailer not in {"", "mail"} and (state.settings.mailer != "smtp" or bool(state.settings.host))
 
 
+def _mail_image(applied: Image) -> MailImage | None:
+    """Return the option as it was right after our write; None where a death left nobody to look at it."""
+    content = applied.extra.get("mail")
+    return MailImage(content=Secret(content)) if content else None
+
+
 def _fields(settings: MailSettings) -> dict[str, Value]:
     return {name: getattr(settings, name) for name in MailSettings.model_fields}
+
+
+def _image(kept: Image) -> MailImage:
+    return MailImage(content=Secret(kept.extra["mail"]))
 
 
 def _settings(fields: Fields) -> MailSettings:
