@@ -138,7 +138,7 @@ class WordPressPlugin(Resource):
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Deactivate it, and drop the settings that activating it made, unless somebody changed them since."""
         self.write(change)
-        if not change.target["active"] and self._state().image.data() == _image(applied).data():
+        if not change.target["active"] and self._state().image == _written(applied):
             self._drop_settings(_image(before))
 
     def _drop_settings(self, before: MailImage) -> None:
@@ -179,7 +179,7 @@ class WordPressTrust(Resource):
             Carrier.CONNECTOR,
             _image(before),
             applied=self._wordpress.answer(MAIL).connector.settings,
-            applied_image=_image(applied),
+            applied_image=_written(applied),
         )
 
 
@@ -254,7 +254,7 @@ class WordPressMail(Resource):
             self._carrier,
             _image(before),
             applied=_settings(applied.fields or {}),
-            applied_image=_image(applied),
+            applied_image=_written(applied),
         )
         foreign = before.extra.get("foreign")
         if foreign:
@@ -278,7 +278,7 @@ def _sends(state: CarrierState) -> bool:
     return state.settings.mailer not in {"", "mail"} and (state.settings.mailer != "smtp" or bool(state.settings.host))
 
 
-def _mail_image(applied: Image) -> MailImage | None:
+def _written(applied: Image) -> MailImage | None:
     """Return the option as it was right after our write; None where a death left nobody to look at it."""
     content = applied.extra.get("mail")
     return MailImage(content=Secret(content)) if content else None
