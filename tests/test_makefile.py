@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -58,19 +59,20 @@ class Checkout:
         )
         path.chmod(0o755)
 
-    def make(self, *words: str, status: int = 0, user: int | None = None) -> subprocess.CompletedProcess[str]:
+    def make(
+        self, *words: str, status: int = 0, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run make with these words."""
         self.noted.unlink(missing_ok=True)
         environment = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
         return subprocess.run(
             ["make", *words],
             cwd=self.root,
-            env=environment | {"STATUS": str(status)},
+            env=environment | {"STATUS": str(status)} | dict(variables or {}),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
-            user=user,
         )
 
     def arguments(self) -> list[str]:
@@ -192,6 +194,30 @@ def test_another_tool_can_be_named(checkout: Checkout) -> None:
     assert checkout.make("integrate-email", f"AGENCYSTACK={other}", "--", "--auto").returncode == 0
 
 
+def test_the_real_tool_on_a_sandbox(checkout: Checkout) -> None:
+    for path in [checkout.root, checkout.root.parent, checkout.root.parent.parent]:
+        path.chmod(path.stat().st_mode | 0o111)  # as root, products run as another user
+    tool = Path(sys.executable).with_name("agencystack")
+    folder = checkout.root / "stack"
+    home = {
+        "AGENCYSTACK_HOME": str(folder),
+        "AGENCYSTACK_KEY_FILE": str(folder / "sandbox" / "key"),
+        "AGENCYSTACK_LOG_DIR": str(folder / "log"),
+    }
+    subprocess.run([tool, "sandbox", "up", "--dir", folder, "--real", "none"], check=True, capture_output=True)
+    try:
+        words = ["integrate-email", f"AGENCYSTACK={tool}", "--", "--component=listmonk", "--auto", "--json"]
+        first = checkout.make(*words, variables=home)
+        assert first.returncode == 0, first.stderr
+        assert [line["status"] for line in json.loads(first.stdout)["results"]] == ["applied"]
+        assert json.loads(checkout.make(*words, variables=home).stdout)["changes"] == 0
+        wrong = checkout.make("integrate-email", f"AGENCYSTACK={tool}", "--", "--client", "nobody", variables=home)
+        assert wrong.returncode == 2
+        assert "nobody" in wrong.stderr
+    finally:
+        subprocess.run([tool, "sandbox", "down", "--dir", folder], check=True, capture_output=True)
+
+
 def test_help_names_every_target_a_person_calls(checkout: Checkout) -> None:
     shown = checkout.make("help").stdout
     for target in [*INTEGRATE, "setup", "demo", "test", "test-live", "bench", "lint", "sandbox-deps", "help"]:
@@ -285,3 +311,58 @@ def test_locks_name_everything_the_project_asks_for() -> None:
     assert names <= {name.replace(".", "-") for name in locked}
     building = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", LOCKS[1].read_text(), re.MULTILINE))
     assert {"pip", *project["build-system"]["requires"]} <= building
+
+
+def tools(folder: Path, *names: str) -> dict[str, str]:
+    """Return an environment whose PATH holds these programs and no other."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return {"PATH": str(folder)}
+
+
+def test_lint_says_loudly_that_php_is_missing(tmp_path: Path) -> None:
+    without = tools(tmp_path / "bin", "sh", "dirname", "find", "sort")
+    done = subprocess.run([ROOT / "scripts/lint-php"], env=without, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "*** SKIPPED: no PHP file was checked" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="there is no php on this machine")
+@pytest.mark.parametrize(("content", "status"), [("<?php echo 1;\n", 0), ("<?php echo 1\nelse;\n", 1)])
+def test_lint_fails_on_php_that_cannot_be_parsed(checkout: Checkout, content: str, status: int) -> None:
+    for name in ("plugins", "src", "tests"):
+        (checkout.root / name).mkdir()
+    (checkout.root / "src" / "page.php").write_text(content)
+    done = subprocess.run([checkout.root / "scripts/lint-php"], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert ("page.php" in done.stderr) == bool(status)
+
+
+@pytest.mark.parametrize(("content", "status"), [("#!/bin/sh\ntrue\n", 0), ("#!/bin/bash\nif true; then\n", 1)])
+def test_lint_fails_on_shell_that_cannot_be_parsed(checkout: Checkout, content: str, status: int) -> None:
+    for name in (".ci", "src", "plugins", "tests"):
+        (checkout.root / name).mkdir()
+    (checkout.root / "src" / "script").write_text(content)
+    done = subprocess.run([checkout.root / "scripts/lint-shell"], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+
+
+def test_tests_of_real_products_need_a_stack(checkout: Checkout) -> None:
+    done = checkout.make("test-live", variables={"AGENCYSTACK_TEST_STACK": ""})
+    assert done.returncode == 2
+    assert "AGENCYSTACK_TEST_STACK=/path/to/stack.yaml make test-live" in done.stderr
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("1 failed, 3 passed in 0.10s", 2), ("4 passed in 0.10s", 0)])
+def test_ci_ends_with_pytests_closing_line_and_its_outcome(tmp_path: Path, outcome: str, status: int) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    environment = tools(tmp_path / "bin", "bash", "env", "dirname", "mktemp", "rm", "tee", "grep", "tail")
+    make = tmp_path / "bin" / "make"
+    make.write_text(f"#!/usr/bin/env bash\necho \"$@\"; echo '===== {outcome} ====='\necho more; exit {status}\n")
+    make.chmod(0o755)
+    done = subprocess.run([tmp_path / ".ci/run"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.splitlines()[0] == "lint test"
+    assert done.stdout.splitlines()[-1] == f"===== {outcome} ====="
