@@ -106,7 +106,7 @@ class Bench:
             step = f"{self.application}: {command} ended by {signal.Signals(number).name} before {at} {effects[at - 1]}"
             expected = INTERRUPTED if number == signal.SIGINT else -number
             self.expect(step, ended.outcome.code == expected, ended.outcome)
-            if at % 3 == 0:
+            if command == "integrate" and at % 3 == 0:
                 self.restored(f"{step}; undone at once")
             self.converges(step)
             self.restored(step)
@@ -156,6 +156,18 @@ def after_mailbox() -> Callable[[int, str], bool]:
     return chosen
 
 
+def before_mailbox() -> Callable[[int, str], bool]:
+    """Choose the effects of undo before the token is revoked: those after it are the same for every application."""
+    revoked = False
+
+    def chosen(_: int, effect: str) -> bool:
+        nonlocal revoked
+        revoked = revoked or effect.startswith("DELETE /token/")
+        return not revoked
+
+    return chosen
+
+
 def every_second(which: int, of: Callable[[int, str], bool]) -> Callable[[int, str], bool]:
     return lambda number, effect: of(number, effect) and number % 2 == which
 
@@ -183,17 +195,17 @@ def test_kill_9_before_every_effect(clinic: Clinic):
 def test_kill_9_before_every_effect_of_undo(clinic: Clinic):
     plans = [
         (clinic.bench(1, "erpnext"), everything),
-        (clinic.bench(2, "listmonk"), everything),
-        (clinic.bench(3, "chatwoot"), everything),
-        (clinic.bench(4, "wordpress"), every_second(0, everything)),
-        (clinic.bench(5, "wordpress"), every_second(1, everything)),
+        (clinic.bench(2, "listmonk"), before_mailbox()),
+        (clinic.bench(3, "chatwoot"), before_mailbox()),
+        (clinic.bench(4, "wordpress"), every_second(0, before_mailbox())),
+        (clinic.bench(5, "wordpress"), every_second(1, before_mailbox())),
     ]
     with ThreadPoolExecutor(len(plans)) as pool:
         done = [pool.submit(bench.die_at_each_effect, "undo", chosen, signal.SIGKILL) for bench, chosen in plans]
     for future in done:
         future.result()
     assert [mistake for bench, _ in plans for mistake in bench.wrong] == []
-    assert sum(bench.steps["undo"] for bench, _ in plans) > 40
+    assert sum(bench.steps["undo"] for bench, _ in plans) > 25
 
 
 def test_ctrl_c_before_every_effect(clinic: Clinic):

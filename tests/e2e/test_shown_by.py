@@ -78,7 +78,7 @@ def in_mailu(lab: Lab) -> None:
         (
             in_erpnext,
             "erpnext",
-            "acme/erpnext: Email Account erpnext@acme.example",
+            "acme/erpnext: Email Account that sends",
             "always_use_account_name_as_sender_name",
         ),
         (in_listmonk, "listmonk", "acme/listmonk: mail settings", "from_email"),
