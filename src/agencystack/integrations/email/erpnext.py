@@ -7,6 +7,7 @@ from typing import Any
 
 from agencystack.components.erpnext import EmailAccount, ErpNext, ErpNextRefused
 from agencystack.components.mail import Submission
+from agencystack.components.mailbox import IMAPS
 from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import ABSENT, Action, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
@@ -14,11 +15,11 @@ from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
-from agencystack.stack.errors import Refused
 from agencystack.stack.model import Mailu as MailuSettings
 from agencystack.stack.secrets import Secret
 
 RENAME = "frappe.client.rename_doc"
+LINKED = "LinkExistsError"
 
 
 @integration("email", "erpnext", provider="mailu", version=1)
@@ -28,6 +29,13 @@ class ErpNextEmail(MailIntegration):
     capabilities = (
         Capability("sends through its own mailbox", Support.SUPPORTED, proof="a mail arrives"),
         Capability("sender name and address per client", Support.SUPPORTED, proof="a mail arrives"),
+        Capability(
+            "reads its mailbox",
+            Support.PARTIAL,
+            proof="a mail arrives",
+            reason="the proof shows sending; that ERPNext reads is shown by its own login on save",
+            alternative="`settings: {incoming: true}` switches it on",
+        ),
         Capability(
             "verifies the mail server's certificate",
             Support.UNSUPPORTED,
@@ -59,14 +67,6 @@ class ErpNextEmail(MailIntegration):
         erpnext = products.erpnext(site.application, site.context)
         return site.context.connection(site.application.ref, lambda: erpnext.versions().get("erpnext"), "version")
 
-    def former(self, site: Site, key: str) -> Resource | None:
-        """Return a mailbox or account that another configuration once wanted."""
-        erpnext = products.erpnext(site.application, site.context)
-        if key.startswith("Email Account "):
-            address = key.removeprefix("Email Account ")
-            return OutgoingAccount(erpnext, site, MailAccount(site), address=address)
-        return super().former(site, key)
-
 
 def domain_name(site: Site) -> str:
     """Return the name of our Email Domain; an Email Account that points to it is ours."""
@@ -89,16 +89,7 @@ class MailServers(Resource):
 
     def wanted(self) -> Fields:
         """Want Mailu's servers, with TLS."""
-        if self._site.provider is None:
-            raise Blocked("has no mail server", component=self.component)
-        mailu = products.settings_of(self._site.provider, MailuSettings)
-        return {
-            **_outgoing(find_submission(self._site)),
-            "email_server": mailu.imap.host or mailu.tls_name(),
-            "incoming_port": mailu.imap.port or 993,
-            "use_imap": True,
-            "use_ssl": True,
-        }
+        return {**_outgoing(find_submission(self._site)), **_imap(self._site), "use_imap": True, "use_ssl": True}
 
     def write(self, change: Change) -> None:
         """Make it, or set what differs."""
@@ -108,8 +99,13 @@ class MailServers(Resource):
             self._erpnext.update_email_domain(self._name, {f.name: f.after for f in change.fields})
 
     def remove(self, live: Reading, before: Image) -> str:
-        """Delete it."""
-        self._erpnext.delete_email_domain(self._name)
+        """Delete it, unless an account that could not be deleted points to it."""
+        try:
+            self._erpnext.delete_email_domain(self._name)
+        except ErpNextRefused as error:
+            if error.kind != LINKED:
+                raise
+            return "an Email Account refers to it, so it was left"
         return ""
 
 
@@ -120,22 +116,16 @@ class OutgoingAccount(Resource):
     takes the mark "default", which undo gives back.
     """
 
-    def __init__(self, erpnext: ErpNext, site: Site, account: MailAccount, *, address: str = "") -> None:
-        self._address = address or account.sender
-        self.component, self.key = erpnext.where, f"Email Account {self._address}"
+    def __init__(self, erpnext: ErpNext, site: Site, account: MailAccount) -> None:
+        self.component, self.key = erpnext.where, "Email Account that sends"
         self._erpnext, self._site, self._account = erpnext, site, account
 
     def read(self) -> Reading:
-        """Return our account, and who is the default beside it."""
-        live = self._live()
-        default = self._default_of_others()
+        """Return our account, which is the one that points to our Email Domain, and who is the default beside it."""
+        live, others = self._live(), self._others()
+        self._refuse_taken_address(others)
+        default = next((account for account in others if account.default_outgoing), None)
         image = {"default": default.name if default else None}
-        if live is not None and live.domain != domain_name(self._site):
-            raise Blocked(
-                f"the Email Account {live.name!r} sends as {self._address} and is not ours",
-                component=self.component,
-                remedy="name another `sender` for erpnext in stack.yaml, or delete that account in ERPNext",
-            )
         foreign = None
         if default is not None and not default.is_factory_default:
             server = default.smtp_server or default.service or default.domain
@@ -143,6 +133,7 @@ class OutgoingAccount(Resource):
         if live is None:
             return Reading(None, image, foreign)
         fields: dict[str, Value] = {name: getattr(live, name) for name in _PLAIN}
+        fields["imap_folder"] = tuple(folder.folder_name for folder in live.imap_folder)
         return Reading(
             {
                 **fields,
@@ -168,25 +159,42 @@ class OutgoingAccount(Resource):
             "default_outgoing": True,
             "always_use_account_email_id_as_sender": True,
             "always_use_account_name_as_sender_name": True,
-            "enable_incoming": False,
+            **self._incoming(),
             "password": self._account.password,
             "default instead of us": None,
         }
 
+    def _incoming(self) -> Fields:
+        """Return what reading the mailbox needs, where ``settings: {incoming: true}`` asks for it."""
+        if not self._site.setting("incoming", False):
+            return {}
+        return {
+            "enable_incoming": True,
+            "use_imap": True,
+            "use_ssl": True,
+            **_imap(self._site),
+            "imap_folder": ("INBOX",),
+        }
+
     def write(self, change: Change) -> None:
         """Make it, or set what differs; ERPNext logs in before it saves."""
-        target = {name: value for name, value in change.target.items() if name in _PLAIN}
-        password = change.target["password"]
+        names = set(change.target) if change.live.absent else change.names
+        values: dict[str, object] = {name: change.target[name] for name in _PLAIN if name in names}
+        folders = change.target.get("imap_folder")
+        if "imap_folder" in names and isinstance(folders, tuple):
+            values["imap_folder"] = [{"folder_name": folder} for folder in folders]
+        password = change.target["password"] if "password" in names else None
         secret = password if isinstance(password, Secret) else None
-        if change.live.absent:
-            self._erpnext.insert_email_account(str(change.target["name"]), target, password=secret)
-            return
-        live = self._require()
         name = str(change.target["name"])
+        live = self._live()
+        if live is None:
+            self._erpnext.insert_email_account(name, values, password=secret)
+            return
         if live.name != name:
             self._erpnext.call(RENAME, {"doctype": "Email Account", "old_name": live.name, "new_name": name})
             self._erpnext.forget()
-        self._erpnext.update_email_account(name, target, password=secret if "password" in change.names else None)
+        if values or secret:
+            self._erpnext.update_email_account(name, values, password=secret)
 
     def remove(self, live: Reading, before: Image) -> str:
         """Give the mark "default" back and delete it; where mails refer to it, switch it off instead."""
@@ -197,7 +205,7 @@ class OutgoingAccount(Resource):
         try:
             self._erpnext.delete_email_account(account.name)
         except ErpNextRefused as error:
-            if error.kind != "LinkExistsError":
+            if error.kind != LINKED:
                 raise
             self._erpnext.update_email_account(account.name, {"enable_outgoing": False, "default_outgoing": False})
             return "mails sent with it refer to it, so it was switched off and not deleted"
@@ -213,17 +221,20 @@ class OutgoingAccount(Resource):
 
     def _live(self) -> EmailAccount | None:
         accounts = self._erpnext.email_accounts()
-        return next((a for a in accounts if a.email_id.lower() == self._address.lower()), None)
+        return next((account for account in accounts if account.domain == domain_name(self._site)), None)
 
-    def _require(self) -> EmailAccount:
-        live = self._live()
-        if live is None:
-            raise Refused(f"the Email Account of {self._address} is gone", component=self.component, remedy="run again")
-        return live
-
-    def _default_of_others(self) -> EmailAccount | None:
+    def _others(self) -> list[EmailAccount]:
         accounts = self._erpnext.email_accounts()
-        return next((a for a in accounts if a.default_outgoing and a.email_id.lower() != self._address.lower()), None)
+        return [account for account in accounts if account.domain != domain_name(self._site)]
+
+    def _refuse_taken_address(self, others: list[EmailAccount]) -> None:
+        taken = next((other for other in others if other.email_id.lower() == self._account.sender), None)
+        if taken is not None:
+            raise Blocked(
+                f"the Email Account {taken.name!r} has the address {self._account.sender} and is not ours",
+                component=self.component,
+                remedy="name another `sender` for erpnext in stack.yaml, or delete that account in ERPNext",
+            )
 
 
 _PLAIN = (
@@ -240,7 +251,18 @@ _PLAIN = (
     "always_use_account_email_id_as_sender",
     "always_use_account_name_as_sender_name",
     "enable_incoming",
+    "use_imap",
+    "use_ssl",
+    "email_server",
+    "incoming_port",
 )
+
+
+def _imap(site: Site) -> dict[str, Value]:
+    if site.provider is None:
+        raise Blocked("has no mail server", component=site.application.ref)
+    mailu = products.settings_of(site.provider, MailuSettings)
+    return {"email_server": mailu.imap.host or mailu.tls_name(), "incoming_port": mailu.imap.port or IMAPS}
 
 
 def _outgoing(server: Submission) -> dict[str, Value]:
