@@ -1,0 +1,36 @@
+"""One sandbox for all tests of this folder, of which each test gets freshly installed products."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agencystack.sandbox import api
+from tests.e2e.lab import Lab
+
+
+@pytest.fixture(scope="session")
+def _lab() -> Iterator[Lab]:
+    # Not pytest's own folder: as root, the products' users must be able to enter it.
+    folder = Path(tempfile.mkdtemp(prefix="integrations-"))
+    folder.chmod(0o755)
+    api.up(folder / "home", real="none")
+    lab = Lab(folder / "home", folder / "copies")
+    (folder / "copies").mkdir(mode=0o700)
+    try:
+        lab.save("fresh")
+        yield lab
+    finally:
+        api.down(folder / "home")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def lab(_lab: Lab) -> Lab:
+    """Freshly installed products, nothing integrated."""
+    _lab.load("fresh")
+    return _lab
