@@ -101,7 +101,8 @@ def _missing(opened: Session, keys: Sequence[str], secrets: ConfigurationError |
     return ConfigurationError(
         f"{file} lacks {', '.join(keys)}" + (f"; {secrets.message}" if secrets else ""),
         missing=[*keys, *(secrets.missing if secrets else ())],
-        remedy=f"add them to {file} (docs/connect-a-stack.md)" + (f"; {secrets.remedy}" if secrets else ""),
+        remedy=f"add them to {file} (docs/connect-a-stack.md)"
+        + (f"; {secrets.remedy}" if secrets and secrets.remedy else ""),
     )
 
 

@@ -71,7 +71,11 @@ def examine(session: Session, selection: Selection) -> Iterator[Finding]:
     ready = Selection(skipped=selection.skipped)
     for integration, site in selection.sites:
         refs = [component.ref for component in (site.application, site.provider) if component]
-        missing = list(_missing_secrets(session, site.client, site.name, refs))
+        missing = [
+            Finding(site.client, site.name, "problem", f"{key} is missing in stack.yaml", "see docs/connect-a-stack.md")
+            for key in integration.missing(site)
+        ]
+        missing += _missing_secrets(session, site.client, site.name, refs)
         yield from missing
         if not missing:
             ready.sites.append((integration, site))
