@@ -11,6 +11,7 @@ import pytest
 
 from agencystack.sandbox import api
 from tests.e2e.lab import Lab
+from tests.integrations.email.fakes import DOOR, MODULES
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,10 @@ def lab(_lab: Lab) -> Lab:
     """Freshly installed products, nothing integrated."""
     _lab.load("fresh")
     return _lab
+
+
+@pytest.fixture
+def known_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail is handed in at port 465; how that is found out is tested on the sandbox."""
+    for module in MODULES:
+        monkeypatch.setattr(module, "find_submission", lambda _site: DOOR)
