@@ -36,10 +36,25 @@ class Counted:
     calls: list[tuple[str, str]] = field(default_factory=list)
     cookies: list[str] = field(default_factory=list)
 
+    hides: bool = False
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.calls.append((scope["method"], scope["path"]))
         self.cookies += [value.decode() for name, value in scope["headers"] if name == b"cookie"]
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, self.without_tracebacks(send) if self.hides else send)
+
+    @staticmethod
+    def without_tracebacks(send: Any) -> Any:
+        """Blank a refusal's ``exc`` and ``exception``; of the same length, as it was announced."""
+
+        async def sending(message: Any) -> None:
+            body = message.get("body", b"")
+            if body.startswith(b'{"exc_type"'):
+                shown = json.dumps({k: v for k, v in json.loads(body).items() if k not in {"exc", "exception"}})
+                message = {**message, "body": shown.encode().ljust(len(body))}
+            await send(message)
+
+        return sending
 
 
 @dataclass
@@ -52,6 +67,7 @@ class Site:
     smtps: int
     calls: list[tuple[str, str]]
     cookies: list[str]
+    counted: Counted
 
     def account(self, **changes: object) -> dict[str, object]:
         """Return the fields of an account that works."""
@@ -78,7 +94,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         url = stack.enter_context(served(counted))
         client = ErpNext(WHERE, url, Secret(stand_in.api_key), Secret(stand_in.api_secret))
         stack.callback(client.close)
-        yield Site(client, mailbox, *ports, counted.calls, counted.cookies)
+        yield Site(client, mailbox, *ports, counted.calls, counted.cookies, counted)
 
 
 # -- what the product's own check of mail settings says --------------------------------------------------------------
@@ -142,11 +158,39 @@ def test_password_missing(site: Site) -> None:
     assert "no password is stored for erp@acme.example" in error.message
 
 
+def test_a_site_in_another_language_is_understood(tmp_path: Path) -> None:
+    """Recorded in language.json: the texts we recognise causes by are translated unless the request asks otherwise."""
+    stand_in = ErpNextStandIn(tmp_path / "site", language="de", patience=Patience(3, 3))
+    port = free_port()
+    values = {"email_id": "erp@acme.example", "enable_outgoing": True, "smtp_server": "127.0.0.1", "smtp_port": port}
+    with served(stand_in.app) as url:
+        client = ErpNext(WHERE, url, Secret(stand_in.api_key), Secret(stand_in.api_secret))
+        error = refusal(lambda: client.insert_email_account("Mail", {**values, "smtp_server": "mail.acme.example"}))
+        assert "no password is stored for erp@acme.example" in error.message
+        error = refusal(lambda: client.insert_email_account("Mail", values, password=RIGHT))
+        assert "it said: Invalid Outgoing Mail Server" in error.message
+
+
+def test_what_may_not_be_in_a_name_is_quoted_whole(site: Site) -> None:
+    with pytest.raises(ErpNextRefused, match="cannot contain special characters like '<', '>'"):
+        site.save("Acme <Mail>")
+
+
+def test_an_error_of_its_own_is_not_called_a_refusal_of_ours() -> None:
+    body = {"exc_type": "AttributeError", "exception": "AttributeError: 'NoneType' object has no attribute 'get'"}
+    with served(answering(lambda _: JSONResponse(body, status_code=500))) as url:
+        error = refusal(lambda: client_of(url).insert("Customer", {}))
+    assert "it failed with an AttributeError of its own" in error.message
+    assert "Error Log" in error.remedy
+
+
 def test_address_another_account_has(site: Site) -> None:
     site.save()
-    error = refusal(lambda: site.save("Second"))
-    assert error.kind == "UniqueValidationError"
-    assert "another Email Account has the address erp@acme.example" in error.message
+    for hidden in (False, True):
+        site.counted.hides = hidden
+        error = refusal(lambda: site.save("Second"))
+        assert error.kind == "UniqueValidationError"
+        assert "another Email Account has the address erp@acme.example" in error.message
 
 
 def test_name_another_account_has(site: Site) -> None:
@@ -210,7 +254,17 @@ def test_a_new_default_also_tests_the_old_one(site: Site, tmp_path: Path) -> Non
         site.save("Theirs", email_id="theirs@acme.example", smtp_port=port, default_outgoing=True)
     error = refusal(lambda: site.save(default_outgoing=True))
     assert "also saves the Email Account that is the default now" in error.message
+    without_tracebacks(site)
+    error = refusal(lambda: site.save(default_outgoing=True))
+    assert f'nothing accepts connections at 127.0.0.1:{site.smtp} or 127.0.0.1:{port} of Email Account "Theirs"' in (
+        error.message
+    ), "a site that hides tracebacks does not tell which of the two it was"
     assert [account.name for account in site.client.email_accounts() if account.default_outgoing] == ["Theirs"]
+
+
+def without_tracebacks(site: Site) -> None:
+    """Take from refusals what System Settings' "Show Full Error and Allow Reporting" takes when it is off."""
+    site.counted.hides = True
 
 
 def test_only_one_account_is_the_default(site: Site) -> None:

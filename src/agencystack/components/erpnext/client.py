@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ class ErpNext(FrappeSite):
             body["password"] = password.reveal()
         if modified:
             body["modified"] = modified
-        server = _server({**self._known(name), **values})
+        server = replace(_server({**self._known(name), **values}), other=self._also_saved(name, values))
         try:
             answer, data = self.send(
                 "POST" if new else "PUT",
@@ -156,7 +157,7 @@ class ErpNext(FrappeSite):
                 timeout=self._mail_limit,
             )
         except Unavailable as error:
-            raise hanging(self.where, error, doing, server.outgoing, self._mail_limit) from error
+            raise hanging(self.where, error, doing, server.either, self._mail_limit) from error
         finally:
             # A refused or unanswered save may have been done all the same, and a save may change other accounts.
             self.forget()
@@ -171,6 +172,13 @@ class ErpNext(FrappeSite):
         with self._accounts_lock:
             accounts = self._accounts or ()
         return next((account.model_dump() for account in accounts if account.name == name), {})
+
+    def _also_saved(self, name: str, values: Values) -> str:
+        """Return the server of the account that loses the mark "default" to this one: ERPNext saves it as well."""
+        if not values.get("default_outgoing"):
+            return ""
+        others = (account for account in self.email_accounts() if account.default_outgoing and account.name != name)
+        return next((f'{_server(other.model_dump()).outgoing} of Email Account "{other.name}"' for other in others), "")
 
     def _check_kept(self, doing: str, model: type[BaseModel], values: Values, saved: BaseModel, answer: Any) -> None:
         """ERPNext answers 200 and drops what it does not know or does not want (facts/erpnext.md "Resource API")."""

@@ -13,7 +13,8 @@ from agencystack.stack.errors import ComponentRef, Refused
 from agencystack.stack.secrets import redact
 
 LONGEST_QUOTE = 500
-_TAG = re.compile(r"<[^>]+>")
+SERVER_ERROR = 500
+_TAG = re.compile(r"<[/!a-zA-Z][^>]*>")
 
 
 class ErpNextRefused(Refused):
@@ -116,6 +117,9 @@ def _general(refusal: Refusal) -> tuple[str, str]:
         return "somebody changed it since it was read", "make a new plan and run again"
     if refusal.kind in {"DuplicateEntryError", "UniqueValidationError"}:
         return "there is one already", "make a new plan: it shows what is there"
+    if refusal.status == SERVER_ERROR:
+        kind = refusal.kind or "error"
+        return f"it failed with an {kind} of its own", "look it up in ERPNext's Error Log, and mend or report it there"
     return "", ""
 
 
@@ -125,6 +129,7 @@ class MailServer:
 
     Args:
         outgoing: ``host:port`` it sends through.
+        other: ``host:port`` of another account that the save also saves, and so tests.
         incoming: ``host:port`` it fetches from.
         login: the user name it logs in with.
     """
@@ -132,6 +137,12 @@ class MailServer:
     outgoing: str = "the outgoing server"
     incoming: str = "the incoming server"
     login: str = "the account"
+    other: str = ""
+
+    @property
+    def either(self) -> str:
+        """Any outgoing server that the save makes ERPNext connect to."""
+        return f"{self.outgoing} or {self.other}" if self.other else self.outgoing
 
 
 @dataclass(frozen=True)
@@ -213,6 +224,7 @@ _MAIL_CAUSES = (
         "set incoming and outgoing server: ERPNext checks both on every Email Domain",
     ),
 )
+_TAKEN_ADDRESS = re.compile("email_id|Email Address must be unique")
 _INCOMING = re.compile(r"IMAP|POP3|Invalid Mail Server|imaplib|poplib")
 _IN_ANOTHER = re.compile(r"Error has occurred in (?P<name>.+?)(?: / |$)")
 _UNDEFAULTING = "there_must_be_only_one_default"
@@ -227,7 +239,7 @@ def mail_error(where: ComponentRef, doing: str, refusal: Refusal, server: MailSe
         refusal: its answer.
         server: what the save made it connect to.
     """
-    if refusal.kind == "UniqueValidationError" and "email_id" in refusal.text:
+    if refusal.kind == "UniqueValidationError" and _TAKEN_ADDRESS.search(refusal.text):
         return _refused(
             where,
             doing,
@@ -239,9 +251,14 @@ def mail_error(where: ComponentRef, doing: str, refusal: Refusal, server: MailSe
     for cause in _MAIL_CAUSES:
         if cause.pattern.search(refusal.text):
             incoming = _INCOMING.search(refusal.text) is not None
-            says = cause.says(server.incoming if incoming else server.outgoing, server)
+            says = cause.says(server.incoming if incoming else _outgoing(refusal, server), server)
             return _refused(where, doing, refusal, *_elsewhere(refusal, other, says, cause.remedy))
     return refusal.error(where, doing)
+
+
+def _outgoing(refusal: Refusal, server: MailServer) -> str:
+    """Return whose check failed; only a traceback tells them apart, and a site may hide those."""
+    return server.outgoing if refusal.traceback else server.either
 
 
 def _elsewhere(refusal: Refusal, other: re.Match[str] | None, says: str, remedy: str) -> tuple[str, str]:

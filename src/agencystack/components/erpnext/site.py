@@ -48,7 +48,12 @@ class FrappeSite:
         host_header: str | None = None,
     ) -> None:
         self.where = where
-        headers = {"Authorization": f"token {api_key.reveal()}:{api_secret.reveal()}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"token {api_key.reveal()}:{api_secret.reveal()}",
+            "Accept": "application/json",
+            # Else a site answers in its own language, and we know causes by their English texts (language.json).
+            "Accept-Language": "en",
+        }
         if host_header:
             headers["Host"] = host_header
         self._api = HttpApi(where, api_url, headers=headers, ca_file=ca_file, explain=explain)

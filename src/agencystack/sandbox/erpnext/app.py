@@ -24,6 +24,7 @@ from agencystack.sandbox.erpnext.behaviours import all_documents
 from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, give_birth
 from agencystack.sandbox.erpnext.documents import GUEST, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, broken, nothing_there, packed, unauthenticated
+from agencystack.sandbox.erpnext.language import said_in
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.mail_servers import Patience
 from agencystack.sandbox.erpnext.methods import Methods, from_json
@@ -57,6 +58,7 @@ class ErpNextStandIn:
         company: the default of new documents.
         latencies: answer no faster than the product does.
         patience: how long it waits for mail servers.
+        language: what it answers in, unless a request accepts another.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class ErpNextStandIn:
         company: str = "Sandbox GmbH",
         latencies: bool = False,
         patience: Patience | None = None,
+        language: str = "en",
     ) -> None:
         self._store = Store(state_dir / "erpnext.json")
         self._company = company
         self._latencies = latencies
         self._patience = patience or Patience()
+        self._language = language
         self._documents = all_documents()
         self._methods = Methods(self._documents, Mail(self._documents, site_url))
         if self._store.is_empty:
@@ -103,7 +107,9 @@ class ErpNextStandIn:
             if work.messages:
                 body["_server_messages"] = packed(work.messages)
         except FrappeError as error:
-            status, body = error.status, error.body()
+            # A credential is looked at after the language: what the user prefers plays no part.
+            language = request.headers.get("accept-language", self._language)
+            status, body = error.status, said_in(language, error.body())
         if self._latencies:
             time.sleep(max(0.0, _latency(request.method, path) - (time.monotonic() - started)))
         response = JSONResponse(body, status_code=status)

@@ -20,6 +20,7 @@ def all_documents() -> Documents:
     documents = Documents()
     documents.behave("Email Domain", Behaviour(_domain_name, _check_domain, _DomainSaved(documents)))
     documents.behave("Email Account", Behaviour(_account_name, _check_account, _OneDefault(documents)))
+    documents.behave("Notification", Behaviour(lambda notification: str(notification["name"])))
     documents.behave("User", Behaviour(_user_name, _check_user))
     documents.behave("Role", Behaviour(lambda role: str(role["role_name"])))
     return documents

@@ -202,6 +202,24 @@ _USER = DocType(
         Field("roles", "Table", options="Has Role"),
     ),
 )
+_NOTIFICATION = DocType(
+    "Notification",
+    (
+        *_checks("enabled is_standard", on="enabled"),
+        Field("channel", "Select", "Email", options="Email\nSlack\nSystem Notification\nSMS"),
+        *_data("subject"),
+        Field("event", "Select", ""),
+        *_data("document_type"),
+        Field("days_in_advance", "Int"),
+        Field("sender", "Link", options="Email Account"),
+        *_checks("send_system_notification send_to_all_assignees"),
+        Field("message_type", "Select", "Markdown", options="Markdown\nHTML\nPlain Text"),
+        Field("message", "Text"),
+        Field("recipients", "Table", options="Notification Recipient"),
+        *_checks("attach_print"),
+    ),
+)
+_NOTIFICATION_RECIPIENT = DocType("Notification Recipient", _data("receiver_by_role"), is_table=True)
 _HAS_ROLE = DocType("Has Role", (Field("role", "Link", options="Role"),), is_table=True)
 _ROLE = DocType(
     "Role", (Field("role_name", required=True), Field("desk_access", "Check", 1), Field("disabled", "Check", 0))
@@ -217,6 +235,8 @@ DOCTYPES: Mapping[str, DocType] = MappingProxyType(
             _COMMUNICATION,
             _EMAIL_QUEUE,
             _EMAIL_QUEUE_RECIPIENT,
+            _NOTIFICATION,
+            _NOTIFICATION_RECIPIENT,
             _USER,
             _HAS_ROLE,
             _ROLE,

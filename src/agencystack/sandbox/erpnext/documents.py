@@ -118,7 +118,10 @@ class Documents:
             work.require(meta, "create")
         document = self._new(work, meta, values)
         self._fetch_links(work, meta, document)
+        # Some doctypes take the name that was sent; the others make one up.
+        document["name"] = values.get("name")
         document["name"] = self._behaviour(doctype).namer(document)
+        _check_name(document["name"])
         self._adopt_rows(work, meta, document)
         self.save(work, document, None)
         return shown(document)
@@ -164,6 +167,7 @@ class Documents:
         work.require(meta, "write")
         if old == new:
             raise invalid("No changes made because old and new name are the same.")
+        _check_name(new)
         if work.transaction.get(doctype, new) and old.casefold() != new.casefold():
             raise invalid(f"Another {doctype} with name {new} exists, select another name")
         if not meta.may_be_renamed:
@@ -323,6 +327,11 @@ def _missing_in_row(work: Work, table: DocType, row: Document) -> list[str]:
         for one in table.of_kind("Link")
         if row.get(one.name) and one.options in DOCTYPES and not work.transaction.get(one.options, row[one.name])
     ]
+
+
+def _check_name(name: str) -> None:
+    if "<" in name or ">" in name:
+        raise invalid("Name cannot contain special characters like '<', '>'", kind="NameError", status=409)
 
 
 def _check_selects(meta: DocType, document: Document) -> None:

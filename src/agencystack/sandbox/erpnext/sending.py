@@ -187,9 +187,12 @@ def _from(account: Document, name: str, address: str) -> str:
 
 
 def _deliver(work: Work, row: Document) -> None:
-    account = work.transaction.get("Email Account", str(row.get("email_account") or "")) or find_outgoing(
-        work, parseaddr(row["sender"])[1]
+    named = str(row.get("email_account") or "")
+    account = (
+        work.transaction.get("Email Account", named) if named else find_outgoing(work, parseaddr(row["sender"])[1])
     )
+    if named and account is None:
+        raise not_found("Email Account", named)
     if account is None:
         raise invalid(
             "Please setup default Email Account from Settings > Email Account", kind="OutgoingEmailError", status=501
