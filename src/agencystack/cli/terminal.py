@@ -135,8 +135,9 @@ class Terminal:
     def _head(self, result: ResultOutput) -> None:
         name = f"{result.client}/{result.type}/{result.component}"
         self.console.print(f"[bold]{name}[/]  {_status(result.status)}")
-        if result.reason and not result.changes:
-            self.console.print(f"    {escape(result.reason)}", soft_wrap=True)
+        # What is pending or drifted is what the changes below say; every other reason stands nowhere else.
+        if result.reason and not (result.changes and result.status in {"pending", "drifted"}):
+            self.console.print(f"    {escape(redact(result.reason))}", soft_wrap=True)
 
     def _change(self, change: ChangeOutput) -> None:
         self.console.print(f"  {SIGNS[change.action]} {escape(change.resource)}", soft_wrap=True)

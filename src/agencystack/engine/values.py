@@ -27,9 +27,9 @@ Fingerprinter: TypeAlias = Callable[[Secret], str]
 
 
 def shown(value: Value) -> object:
-    """Return what a plan, a log or JSON may show of ``value``: never a secret, and of a long text its hash."""
+    """Return what a plan, a log or JSON may show of ``value``: of a secret that it is there, of long text a hash."""
     if isinstance(value, Secret):
-        return MASK
+        return MASK if value.reveal() else None
     if isinstance(value, Marker):
         return MASK if value is Marker.UNREADABLE else value.value
     if isinstance(value, str) and "\n" in value:
