@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agencystack.components.erpnext import EmailAccount, EmailDomain
+from agencystack.components.erpnext import EmailAccount, EmailDomain, ErpNextRefused
 from agencystack.components.listmonk import MailSettings, Smtp
 from agencystack.components.mail import Submission
 from agencystack.components.mailu import Alias, Domain, Token, User
@@ -129,6 +129,8 @@ class FakeErpNext:
         self.accounts: dict[str, EmailAccount] = {account.name: account for account in accounts}
         self.domains: dict[str, EmailDomain] = {}
         self.passwords: dict[str, str] = {}
+        self.named_by: dict[str, str] = {}
+        self.waiting: dict[str, int] = {}
 
     def forget(self) -> None:
         """Everything is live here."""
@@ -146,6 +148,9 @@ class FakeErpNext:
         self.domains[name] = self.domains[name].model_copy(update=values)
 
     def delete_email_domain(self, name: str) -> None:
+        for account in self.accounts.values():
+            if account.domain == name:
+                raise self._linked("Email Domain", name, f"Email Account {account.name}")
         del self.domains[name]
 
     def email_accounts(self) -> tuple[EmailAccount, ...]:
@@ -161,7 +166,18 @@ class FakeErpNext:
         self._save(name, self.accounts[name].model_copy(update=values), values, password)
 
     def delete_email_account(self, name: str) -> None:
+        if name in self.named_by:
+            raise self._linked("Email Account", name, self.named_by[name])
         del self.accounts[name]
+
+    def mails_waiting(self, account: str) -> int:
+        return self.waiting.get(account, 0)
+
+    @staticmethod
+    def _linked(doctype: str, name: str, by: str) -> ErpNextRefused:
+        # contract/recordings/erpnext/links.json
+        said = f"Cannot delete or cancel because {doctype} {name} is linked with {by}"
+        return ErpNextRefused(said, component=ERPNEXT, kind="LinkExistsError")
 
     def call(self, method: str, arguments: dict[str, str]) -> None:
         account = self.accounts.pop(arguments["old_name"])

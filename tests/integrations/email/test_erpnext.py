@@ -144,3 +144,86 @@ def test_rotation_gives_it_the_new_password(office: Office, erpnext: FakeErpNext
     assert office.rotate().status is Status.APPLIED
     assert list(erpnext.passwords.values()) == [office.mailu.values[2]]
     assert [token.id for token in office.mailu.token_list] == [2]
+
+
+@pytest.mark.parametrize("taken", ["Relay", "RELAY"])
+def test_a_sender_name_that_another_account_has_is_told_before_anything_changes(
+    office: Office, erpnext: FakeErpNext, taken: str
+) -> None:
+    """The sender's name is the account's name, which ERPNext compares without case; links.json."""
+    erpnext.accounts["Relay"] = of_a_person(default_outgoing=False)
+    office.told = {"sender_name": taken}
+    for _ in ("a new account", "a rename"):
+        item = office.plan()
+        assert item.status is Status.BLOCKED
+        assert "Email Account 'Relay'" in item.reason
+        assert "sender_name" in item.reason
+        assert office.integrate().changes == []
+        office.told = {}
+        office.integrate()
+        office.told = {"sender_name": taken}
+
+
+def test_a_sender_name_erpnext_would_refuse_is_told_before_anything_changes(office: Office) -> None:
+    office.told = {"sender_name": 'Acme "<Shop>"'}
+    item = office.plan()
+    assert item.status is Status.BLOCKED
+    assert "neither < nor >" in item.reason
+    assert office.mailu.user_list == []
+
+
+def test_our_own_name_in_other_case_is_a_rename(office: Office, erpnext: FakeErpNext) -> None:
+    office.integrate()
+    office.told = {"sender_name": "ACME.example"}
+    assert office.integrate().status is Status.APPLIED
+    assert list(erpnext.accounts) == ["ACME.example"]
+
+
+def test_an_account_a_person_put_on_our_email_domain_stays_theirs(office: Office, erpnext: FakeErpNext) -> None:
+    """The form offers every Email Domain; only the account that logs in as our mailbox is ours."""
+    theirs = of_a_person(name="A first", email_id="info@acme.example", default_outgoing=False)
+    theirs = theirs.model_copy(update={"domain": "AgencyStack acme.example"})
+    erpnext.accounts["A first"] = theirs
+    assert office.integrate().status is Status.APPLIED
+    assert erpnext.accounts["A first"] == theirs
+    assert sending(erpnext).default_outgoing
+    [left] = office.undo()
+    assert "Email Domain AgencyStack acme.example" in left
+    assert "A first" in left
+    assert erpnext.accounts == {"A first": theirs}
+
+
+class TestAccountInUse:
+    """A person's Notification sends by our account, so ERPNext does not let it go."""
+
+    @pytest.fixture(autouse=True)
+    def _named(self, known_door: None, office: Office, erpnext: FakeErpNext) -> None:
+        erpnext.accounts["Relay"] = of_a_person()
+        office.told = {"replace": True}
+        office.integrate()
+        erpnext.named_by["acme.example"] = "Notification Overdue"
+
+    def test_is_switched_off_by_undo_which_says_what_names_it(self, office: Office, erpnext: FakeErpNext) -> None:
+        left = "; ".join(office.undo())
+        assert "Notification Overdue" in left
+        ours = sending(erpnext)
+        assert (ours.enable_outgoing, ours.default_outgoing) == (False, False)
+        assert erpnext.accounts["Relay"] == of_a_person()
+
+    def test_gives_the_default_back_however_often_it_is_integrated_and_undone(
+        self, office: Office, erpnext: FakeErpNext
+    ) -> None:
+        office.undo()
+        office.integrate()
+        assert sending(erpnext).default_outgoing
+        office.undo()
+        assert not sending(erpnext).enable_outgoing
+        assert erpnext.accounts["Relay"] == of_a_person()
+
+
+def test_undo_says_that_mails_wait_for_an_account_that_goes(office: Office, erpnext: FakeErpNext) -> None:
+    """ERPNext's queue keeps the account's name, and sends no mail whose account is gone; links.json."""
+    office.integrate()
+    erpnext.waiting["acme.example"] = 2
+    [left] = office.undo()
+    assert "2 mails wait in ERPNext's queue" in left

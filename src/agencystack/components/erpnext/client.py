@@ -127,6 +127,14 @@ class ErpNext(FrappeSite):
         finally:
             self.forget()
 
+    def mails_waiting(self, account: str) -> int:
+        """Return how many mails wait to be sent by an Email Account; they never are once it is gone (links.json)."""
+        waiting: list[list[object]] = [
+            ["email_account", "=", account],
+            ["status", "in", ["Not Sent", "Partially Sent", "Sending"]],
+        ]
+        return len(self.documents("Email Queue", filters=waiting))
+
     def delete_email_domain(self, name: str) -> bool:
         """Delete an Email Domain; ``False`` where it was absent already; refused while an account uses it."""
         return self.delete("Email Domain", name)

@@ -105,7 +105,7 @@ class MailServers(Resource):
         except ErpNextRefused as error:
             if error.kind != LINKED:
                 raise
-            return "an Email Account refers to it, so it was left"
+            return f"left, as it is in use ({error.message})"
         return ""
 
 
@@ -124,6 +124,7 @@ class OutgoingAccount(Resource):
         """Return our account, which is the one that points to our Email Domain, and who is the default beside it."""
         live, others = self._live(), self._others()
         self._refuse_taken_address(others)
+        self._refuse_impossible_name(others)
         default = next((account for account in others if account.default_outgoing), None)
         image = {"default": default.name if default else None}
         foreign = None
@@ -197,35 +198,48 @@ class OutgoingAccount(Resource):
             self._erpnext.update_email_account(name, values, password=secret)
 
     def remove(self, live: Reading, before: Image) -> str:
-        """Give the mark "default" back and delete it; where mails refer to it, switch it off instead."""
+        """Give the mark "default" back and delete it; where a document sends by it, switch it off instead."""
         account = self._live()
         if account is None:
             return ""
         self._give_default_back(before.extra.get("default"))
+        waiting = self._erpnext.mails_waiting(account.name)
         try:
             self._erpnext.delete_email_account(account.name)
         except ErpNextRefused as error:
             if error.kind != LINKED:
                 raise
             self._erpnext.update_email_account(account.name, {"enable_outgoing": False, "default_outgoing": False})
-            return "mails sent with it refer to it, so it was switched off and not deleted"
-        return ""
+            return f"switched off and not deleted, as it is in use ({error.message})"
+        # Its queue keeps the account's name and nobody may change that (contract: links.json).
+        return f"{waiting} mails wait in ERPNext's queue to be sent by it, and will not be" if waiting else ""
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put back earlier values; the password stays, as nobody can read the one before."""
         self.write(change)
+        if "default instead of us" in change.names:
+            self._give_default_back(change.target["default instead of us"])
 
-    def _give_default_back(self, name: str | None) -> None:
-        if name is not None and self._erpnext.email_account(name) is not None:
+    def _give_default_back(self, name: object) -> None:
+        if isinstance(name, str) and self._erpnext.email_account(name) is not None:
             self._erpnext.update_email_account(name, {"default_outgoing": True})
 
     def _live(self) -> EmailAccount | None:
-        accounts = self._erpnext.email_accounts()
-        return next((account for account in accounts if account.domain == domain_name(self._site)), None)
+        """Return our account: of those on our Email Domain, which a person may choose too, our mailbox's."""
+        ours = [one for one in self._erpnext.email_accounts() if one.domain == domain_name(self._site)]
+        return next(
+            (
+                one
+                for address in (self._account.address, self._account.sender)
+                for one in ours
+                if address in {_login(one), one.email_id.lower()}
+            ),
+            None,
+        )
 
     def _others(self) -> list[EmailAccount]:
-        accounts = self._erpnext.email_accounts()
-        return [account for account in accounts if account.domain != domain_name(self._site)]
+        live = self._live()
+        return [account for account in self._erpnext.email_accounts() if live is None or account.name != live.name]
 
     def _refuse_taken_address(self, others: list[EmailAccount]) -> None:
         taken = next((other for other in others if other.email_id.lower() == self._account.sender), None)
@@ -235,6 +249,26 @@ class OutgoingAccount(Resource):
                 component=self.component,
                 remedy="name another `sender` for erpnext in stack.yaml, or delete that account in ERPNext",
             )
+
+    def _refuse_impossible_name(self, others: list[EmailAccount]) -> None:
+        name = self._account.sender_name
+        taken = next((other for other in others if other.name.casefold() == name.casefold()), None)
+        if taken is not None:
+            raise Blocked(
+                f"mail names the account it leaves by, and there is an Email Account {taken.name!r} already",
+                component=self.component,
+                remedy="name another `sender_name` for erpnext in stack.yaml, or rename that account in ERPNext",
+            )
+        if {"<", ">"} & set(name):
+            raise Blocked(
+                f"mail names the account it leaves by, and in ERPNext's names there is neither < nor >: {name}",
+                component=self.component,
+                remedy="name another `sender_name` for erpnext in stack.yaml",
+            )
+
+
+def _login(account: EmailAccount) -> str:
+    return (account.login_id if account.login_id_is_different else account.email_id).lower()
 
 
 _PLAIN = (
