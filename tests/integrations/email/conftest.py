@@ -31,10 +31,12 @@ def _lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def lab(_lab: Lab) -> Lab:
+def lab(_lab: Lab) -> Iterator[Lab]:
     """Freshly installed products, nothing integrated."""
     _lab.load("fresh")
-    return _lab
+    yield _lab
+    # These tests do not use the command line, so the lab does not see that they changed something.
+    _lab.edit(lambda _stack: None)
 
 
 @pytest.fixture

@@ -116,8 +116,14 @@ class MailVariables(Resource):
         }
 
     def write(self, change: Change) -> None:
-        """Set the variables that differ; the restart is the next resource's."""
+        """Set the variables that differ; the first time, the restart is the next resource's.
+
+        Later the values wanted are those Chatwoot was last seen to have. Whoever changed the file since may have
+        restarted it with that, so what is mended counts only after a restart too.
+        """
         self._chatwoot.set({name: _text(change.target[name]) for name in change.names})
+        if (change.live.fields or {}).get(OWNER) == self._site.name:
+            self._chatwoot.restart()
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put the lines back byte for byte, and restart with them."""
