@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import smtplib
 import threading
@@ -22,8 +24,10 @@ def opens(lab: Lab, application: str, token: str) -> bool:
 
 
 def in_use(lab: Lab) -> str:
-    """The token Chatwoot's running process has, as its file would give it to the next start."""
-    return lab.running()["SMTP_PASSWORD"]
+    """The token that Chatwoot runs with; while it restarts, it has none for a moment."""
+    while True:
+        with contextlib.suppress(json.JSONDecodeError):
+            return lab.running()["SMTP_PASSWORD"]
 
 
 class Login:
