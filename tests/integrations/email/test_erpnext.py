@@ -226,4 +226,5 @@ def test_undo_says_that_mails_wait_for_an_account_that_goes(office: Office, erpn
     office.integrate()
     erpnext.waiting["acme.example"] = 2
     [left] = office.undo()
-    assert "2 mails wait in ERPNext's queue" in left
+    assert "mails that wait in ERPNext's queue" in left
+    assert left.endswith(": 2")

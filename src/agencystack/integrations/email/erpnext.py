@@ -212,7 +212,7 @@ class OutgoingAccount(Resource):
             self._erpnext.update_email_account(account.name, {"enable_outgoing": False, "default_outgoing": False})
             return f"switched off and not deleted, as it is in use ({error.message})"
         # Its queue keeps the account's name and nobody may change that (contract: links.json).
-        return f"{waiting} mails wait in ERPNext's queue to be sent by it, and will not be" if waiting else ""
+        return f"mails that wait in ERPNext's queue to be sent by it, and now never are: {waiting}" if waiting else ""
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put back earlier values; the password stays, as nobody can read the one before."""
