@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -194,28 +195,35 @@ def test_another_tool_can_be_named(checkout: Checkout) -> None:
     assert checkout.make("integrate-email", f"AGENCYSTACK={other}", "--", "--auto").returncode == 0
 
 
-def test_the_real_tool_on_a_sandbox(checkout: Checkout) -> None:
-    for path in [checkout.root, checkout.root.parent, checkout.root.parent.parent]:
-        path.chmod(path.stat().st_mode | 0o111)  # as root, products run as another user
+@pytest.fixture
+def sandbox() -> Iterator[dict[str, str]]:
+    """A sandbox of stand-ins: the variables that lead to it."""
     tool = Path(sys.executable).with_name("agencystack")
-    folder = checkout.root / "stack"
-    home = {
-        "AGENCYSTACK_HOME": str(folder),
-        "AGENCYSTACK_KEY_FILE": str(folder / "sandbox" / "key"),
-        "AGENCYSTACK_LOG_DIR": str(folder / "log"),
-    }
-    subprocess.run([tool, "sandbox", "up", "--dir", folder, "--real", "none"], check=True, capture_output=True)
-    try:
-        words = ["integrate-email", f"AGENCYSTACK={tool}", "--", "--component=listmonk", "--auto", "--json"]
-        first = checkout.make(*words, variables=home)
-        assert first.returncode == 0, first.stderr
-        assert [line["status"] for line in json.loads(first.stdout)["results"]] == ["applied"]
-        assert json.loads(checkout.make(*words, variables=home).stdout)["changes"] == 0
-        wrong = checkout.make("integrate-email", f"AGENCYSTACK={tool}", "--", "--client", "nobody", variables=home)
-        assert wrong.returncode == 2
-        assert "nobody" in wrong.stderr
-    finally:
-        subprocess.run([tool, "sandbox", "down", "--dir", folder], check=True, capture_output=True)
+    # Not below pytest's own folder: every pytest that starts closes that to the users products run as.
+    with tempfile.TemporaryDirectory(prefix="agencystack-make-") as outer:
+        Path(outer).chmod(0o711)
+        folder = f"{outer}/stack"
+        subprocess.run([tool, "sandbox", "up", "--dir", folder, "--real", "none"], check=True, capture_output=True)
+        try:
+            yield {
+                "AGENCYSTACK_HOME": folder,
+                "AGENCYSTACK_KEY_FILE": f"{folder}/sandbox/key",
+                "AGENCYSTACK_LOG_DIR": f"{folder}/log",
+            }
+        finally:
+            subprocess.run([tool, "sandbox", "down", "--dir", folder], check=True, capture_output=True)
+
+
+def test_the_real_tool_on_a_sandbox(checkout: Checkout, sandbox: dict[str, str]) -> None:
+    tool = Path(sys.executable).with_name("agencystack")
+    words = ["integrate-email", f"AGENCYSTACK={tool}", "--", "--component=listmonk", "--auto", "--json"]
+    first = checkout.make(*words, variables=sandbox)
+    assert first.returncode == 0, first.stderr
+    assert [line["status"] for line in json.loads(first.stdout)["results"]] == ["applied"]
+    assert json.loads(checkout.make(*words, variables=sandbox).stdout)["changes"] == 0
+    wrong = checkout.make("integrate-email", f"AGENCYSTACK={tool}", "--", "--client", "nobody", variables=sandbox)
+    assert wrong.returncode == 2
+    assert "nobody" in wrong.stderr
 
 
 def test_help_names_every_target_a_person_calls(checkout: Checkout) -> None:

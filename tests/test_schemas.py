@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from importlib.resources import files
@@ -65,15 +66,16 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("stack")
-    for path in [folder, *folder.parents]:
-        if os.geteuid() == 0 and str(path).startswith(str(tmp_path_factory.getbasetemp().parent)):
-            path.chmod(path.stat().st_mode | 0o111)  # products run as another user
-    made = Installation(folder)
-    made.run("sandbox", "sandbox", "up", "--dir", str(folder), "--real", "none")
-    yield made
-    made.run("sandbox", "sandbox", "down", "--dir", str(folder))
+def installation() -> Iterator[Installation]:
+    # Not below pytest's own folder: every pytest that starts closes that to the users products run as.
+    with tempfile.TemporaryDirectory(prefix="agencystack-schemas-") as folder:
+        Path(folder).chmod(0o711)
+        made = Installation(Path(folder) / "stack")
+        made.run("sandbox", "sandbox", "up", "--dir", str(made.folder), "--real", "none")
+        try:
+            yield made
+        finally:
+            made.run("sandbox", "sandbox", "down", "--dir", str(made.folder))
 
 
 def test_what_the_commands_print_is_valid(installation: Installation) -> None:
