@@ -170,13 +170,15 @@ def test_it_is_used_like_a_built_in_one(command: Command) -> None:
     assert {**command.product.settings["mail"], "password": None} == FACTORY["mail"]
 
 
-def test_a_mistake_in_the_settings_says_what_to_write_where(command: Command) -> None:
+def test_all_that_stack_yaml_lacks_is_named_at_once(command: Command) -> None:
     file = command.home / "stack.yaml"
-    file.write_text(file.read_text().replace("mail_server: mail.acme.example, ", ""))
-    _, plan = command.run("plan", "email")
-    assert plan["results"][0]["status"] == "blocked"
-    assert "has no setting 'mail_server'" in plan["results"][0]["reason"]
-    assert "mail_server: ..." in plan["results"][0]["reason"]
+    text = file.read_text().replace("mail_server: mail.acme.example, ", "")
+    file.write_text(text.replace(', mail_password: "env:GUESTBOOK_MAIL_PASSWORD"', ""))
+    code, answer = command.run("integrate", "email", "--auto")
+    where = "clients.acme.components.guestbook"
+    assert code == 2
+    assert answer["error"]["missing"] == [f"{where}.settings.mail_server", f"{where}.credentials.mail_password"]
+    assert command.product.calls == 0
 
 
 def test_a_stack_without_a_guestbook_never_sees_it(command: Command) -> None:

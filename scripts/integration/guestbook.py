@@ -30,7 +30,7 @@ from agencystack.components.http import HttpApi
 from agencystack.engine.integration import Capability, Evidence, Integration, Proof, Site, Support, integration
 from agencystack.engine.resource import Change, Foreign, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker
-from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.model import place
 from agencystack.stack.secrets import Secret
 
 
@@ -56,6 +56,14 @@ class GuestbookEmail(Integration):
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Yield what shows that it works: not that it was written."""
         yield NoticeIsAccepted(connect(site))
+
+    def missing(self, site: Site) -> Iterator[str]:
+        """Yield what stack.yaml must say and does not: all of it is named in one message, before anything is called."""
+        told, where = site.application.settings, place(site.application.ref)
+        yield from (f"{where}.settings.{name}" for name in ("mail_server", "notices_to") if name not in told.settings)
+        yield from (
+            f"{where}.credentials.{name}" for name in ("token", "mail_password") if name not in told.credentials
+        )
 
     def component_version(self, site: Site) -> str | None:
         """Return Guestbook's version: after an upgrade the proof is asked for again."""
@@ -85,12 +93,12 @@ class MailSettings(Resource):
 
     def wanted(self) -> Fields:
         """Return what shall be, from stack.yaml. Settings nobody names here are never touched."""
-        told = self._site.application.settings
+        told = self._site.application.settings.settings
         return {
-            "server": required(self._site, "mail_server"),
-            "port": int(told.settings.get("mail_port", 465)),
+            "server": str(told["mail_server"]),
+            "port": int(told.get("mail_port", 465)),
             "sender": str(self._site.setting("sender", f"guestbook@{self._site.domain}")),
-            "notices_to": required(self._site, "notices_to"),
+            "notices_to": str(told["notices_to"]),
             "password": credential(self._site, "mail_password"),
         }
 
@@ -142,26 +150,7 @@ def connect(site: Site) -> HttpApi:
 
 def credential(site: Site, name: str) -> Secret:
     """Return a secret that stack.yaml refers to. A Secret shows itself to nobody; reveal() it to the product alone."""
-    references = site.application.settings.credentials
-    if name not in references:
-        raise ConfigurationError(
-            f"has no credential {name!r} in stack.yaml",
-            component=site.application.ref,
-            remedy=f"add it under `credentials`, such as {name}: secret:{site.client}/guestbook/{name}",
-        )
-    return site.context.resolve(references[name])
-
-
-def required(site: Site, name: str) -> str:
-    """Return a setting that has no default, or say what to write where."""
-    value = site.application.settings.settings.get(name)
-    if not value:
-        raise ConfigurationError(
-            f"has no setting {name!r} in stack.yaml",
-            component=site.application.ref,
-            remedy=f"add it under `settings` of the component, such as {name}: ...",
-        )
-    return str(value)
+    return site.context.resolve(site.application.settings.credentials[name])
 
 
 def plain(value: object) -> object:
