@@ -135,6 +135,20 @@ def test_a_mail_is_read_back_where_mailu_takes_tokens_only(strict_mail: Mail, tm
     ], "the probe's token goes with its mailbox"
 
 
+def test_a_refused_login_names_the_networks_the_token_works_from(mail: Mail, tmp_path: Path) -> None:
+    account = made(mail, tmp_path, sends_from=["10.9.9.9"])
+
+    def send(to: str, subject: str, body: str) -> dict[str, Any]:
+        raise Refused("could not send: SMTP Error: Could not authenticate.", component=WHERE, remedy="look at the log")
+
+    proof = MailArrives(account._site, account, send, lambda: Submission(mail.host, mail.tls_port, "tls", ""))
+    with pytest.raises(Refused) as refused:
+        proof.run()
+    assert "10.9.9.9" in refused.value.remedy
+    assert "sends_from" in refused.value.remedy
+    assert "look at the log" in refused.value.remedy
+
+
 @pytest.mark.parametrize("kind", ["alternative", "relay"])
 def test_a_domain_that_is_something_else_in_mailu_says_so(mail: Mail, tmp_path: Path, kind: str) -> None:
     body = {"name": "other.test", "domain": "client1.test"} if kind == "alternative" else {"name": "other.test"}

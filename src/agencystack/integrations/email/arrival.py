@@ -55,7 +55,7 @@ class MailArrives(Proof):
         try:
             # A token opens it also where mailu.env says AUTH_REQUIRE_TOKENS; it goes with the mailbox.
             _, password = mailu.create_token(address, f"{COMMENT}{until}")
-            shown = self._send(address, f"AgencyStack proof {nonce}", f"This mail proves {self._site.name}: {nonce}")
+            shown = self._sent(address, nonce)
             mailbox = self._mailbox(address, password)
             arrived = mailbox.wait_for(nonce, ARRIVAL_SECONDS)
         finally:
@@ -67,6 +67,17 @@ class MailArrives(Proof):
                 reason=f"sent, but not in {address} after {ARRIVAL_SECONDS:g} s: look at Mailu's queue and log",
             )
         return self._judge(arrived, dict(shown))
+
+    def _sent(self, address: str, nonce: str) -> Mapping[str, Any]:
+        try:
+            return self._send(address, f"AgencyStack proof {nonce}", f"This mail proves {self._site.name}: {nonce}")
+        except ComponentError as error:
+            if self._account.networks:
+                # From another address Mailu answers as to a wrong password; only its log tells (facts/mailu.md).
+                networks = ", ".join(self._account.networks)
+                hint = f"its token is good from {networks} only: compare sends_from in stack.yaml with Mailu's log"
+                error.remedy = "; ".join(filter(None, (error.remedy, hint)))
+            raise
 
     def _mailbox(self, address: str, password: Any) -> Mailbox:
         provider = self._site.provider
