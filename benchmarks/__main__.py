@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +31,13 @@ def show(found: Sequence[Measured]) -> None:
     Console(width=None if sys.stdout.isatty() else 170).print(table)
 
 
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str]) -> int:
     """Measure for the numbers of clients in ``argv``, by default 1, 10 and 100; return the exit code."""
+    signal.signal(signal.SIGTERM, _end)  # so that a sandbox is taken down then, too
     notes = Console(stderr=True)
     found: list[Measured] = []
     costs: list[Cost] = []

@@ -86,7 +86,7 @@ class BenchStack:
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            raise RuntimeError(f"agencystack {' '.join(words)} ended with {process.returncode}: {printed.decode()}")
+            raise RuntimeError(f"agencystack {' '.join(words)} ended with {process.returncode}: {_reasons(printed)}")
         return Run(seconds, usage.ru_maxrss / 1024, json.loads(printed))
 
     def slow_down(self) -> None:
@@ -126,6 +126,12 @@ class BenchStack:
 
     def _urls(self) -> dict[str, str]:
         return {str(ref): component.url for ref, component in load(self.home.stack_file).all_components().items()}
+
+
+def _reasons(printed: bytes) -> str:
+    """Return why a run failed, without all it changed."""
+    lines = json.loads(printed).get("results", [])
+    return "; ".join(line["reason"] for line in lines if line["reason"]) or printed.decode()
 
 
 @contextmanager

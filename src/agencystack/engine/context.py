@@ -77,6 +77,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self._connections: dict[tuple[ComponentRef, Hashable], Any] = {}
+        self._making: dict[tuple[ComponentRef, Hashable], threading.RLock] = defaultdict(threading.RLock)
         self._turns: dict[ComponentRef, threading.RLock] = defaultdict(threading.RLock)
         self._lock = threading.RLock()
 
@@ -85,12 +86,16 @@ class Context:
 
         Args:
             ref: the component.
-            make: makes the connection; must not talk to the product.
+            make: makes the connection, or asks the product once; only who wants the same one waits for it.
             kind: tells several connections to one component apart.
         """
         with self._lock:
+            making = self._making[ref, kind]
+        with making:
             if (ref, kind) not in self._connections:
-                self._connections[ref, kind] = make()
+                made = make()
+                with self._lock:
+                    self._connections[ref, kind] = made
             return cast("T", self._connections[ref, kind])
 
     def turn(self, ref: ComponentRef) -> threading.RLock:
