@@ -22,7 +22,7 @@ WITHOUT = "without it undo cannot know what was there before"
 
 
 class Deed(BaseModel):
-    """One change we made, or were making when we were killed.
+    """One change we made, or were making or taking back when we were stopped.
 
     ``before`` and ``after`` are sealed: they hold a product's own values, secrets among them.
     """
@@ -35,7 +35,7 @@ class Deed(BaseModel):
     integration: str
     action: Action
     fields: list[str]
-    state: Literal["writing", "applied"]
+    state: Literal["writing", "applied", "removing"]
     before: str
     after: str
 
@@ -69,15 +69,15 @@ class Ledger:
 
     def entry(self, component: ComponentRef, key: str) -> Entry:
         """Return what is known of a resource; an empty entry when we never touched it."""
-        path = self._path(component, key)
-        if not path.exists():
-            return Entry(component=str(component), key=key)
-        return load(path, Entry, WITHOUT)
+        found = load(self._path(component, key), Entry, WITHOUT)
+        return Entry(component=str(component), key=key) if found is None else found
 
     def of_client(self, client: str) -> Iterator[Entry]:
         """Yield the entries of all resources in the components of ``client`` (or ``shared``)."""
         for path in sorted((self._dir / client / "resources").glob("*/*.json")):
-            yield load(path, Entry, WITHOUT)
+            entry = load(path, Entry, WITHOUT)
+            if entry is not None:
+                yield entry
 
     def begin(self, resource: Resource, change: Change, run: str, by: str, integration: str) -> None:
         """Put the before-image and the intention on disk; must return before the product is touched."""
@@ -89,6 +89,9 @@ class Ledger:
             before, names = killed.before, list(dict.fromkeys([*killed.fields, *names]))
         else:
             before = self._seal(entry, Image.of(change.live))
+            if entry.deeds:
+                # What was being removed is wanted again.
+                entry.deeds[-1].state = "applied"
         deed = Deed(
             run=run,
             at=now(),
@@ -115,10 +118,17 @@ class Ledger:
         self._save(entry)
 
     def settle(self, resource: Resource, live: Reading) -> None:
-        """Close a write that a kill left open when the product turns out to have it."""
+        """Close what a kill left open when the product turns out to have what is wanted."""
         entry = self.entry(resource.component, resource.key)
-        if entry.deeds and entry.deeds[-1].state == "writing":
+        if entry.deeds and entry.deeds[-1].state != "applied":
             self.finish(resource, live)
+
+    def removing(self, component: ComponentRef, key: str) -> None:
+        """Put on disk that a removal begins: stopped half-way, what it has changed by then is nobody else's doing."""
+        entry = self.entry(component, key)
+        if entry.deeds:
+            entry.deeds[-1].state = "removing"
+            self._save(entry)
 
     def add_user(self, component: ComponentRef, key: str, user: str) -> None:
         """Record that one more integration relies on a resource; nothing is written when it is known."""

@@ -16,8 +16,8 @@ SCHEMA = 1
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path, model: type[Model], without_it: str) -> Model:
-    """Read a record.
+def load(path: Path, model: type[Model], without_it: str) -> Model | None:
+    """Read a record; None where there is none, also when another run removes it at this moment.
 
     Args:
         path: the file.
@@ -36,6 +36,8 @@ def load(path: Path, model: type[Model], without_it: str) -> Model:
                 remedy="update agencystack",
             )
         return model.model_validate(raw)
+    except FileNotFoundError:
+        return None
     except (ValidationError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"cannot read the record {path}: {error.__class__.__name__}",

@@ -73,10 +73,7 @@ class Records:
 
     def get(self, client: str, type: str, application: str) -> Record | None:  # noqa: A002
         """Return a record, or None when the integration was never applied."""
-        path = self._path(client, type, application)
-        if not path.exists():
-            return None
-        return load(path, Record, WITHOUT)
+        return load(self._path(client, type, application), Record, WITHOUT)
 
     def put(self, record: Record) -> None:
         """Write a record unless it already says exactly this."""
@@ -92,8 +89,9 @@ class Records:
     def all(self) -> Iterator[Record]:
         """Yield every record."""
         for path in sorted(self._dir.glob("*/*/*.json")):
-            if path.parent.name != "resources":
-                yield load(path, Record, WITHOUT)
+            record = load(path, Record, WITHOUT) if path.parent.name != "resources" else None
+            if record is not None:
+                yield record
 
     def history(self, line: Mapping[str, Any]) -> None:
         """Append one line to ``history.jsonl``, which only grows."""
