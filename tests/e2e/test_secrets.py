@@ -163,11 +163,9 @@ def test_no_secret_is_seen_while_everything_works(lab: Lab):
     ("where", "fault"),
     [
         ("mailu", {"method": "POST", "path": "/token$", "after_write": True}),
-        ("mailu", {"path": "/user", "html": True}),
         ("erpnext", {"method": "POST", "path": "Email( |%20)Account", "drop": "after"}),
-        ("listmonk", {"method": "PUT", "status": 500, "times": 0}),
     ],
-    ids=["mailu 500 after write", "mailu html", "erpnext dropped", "listmonk 500"],
+    ids=["mailu 500 after write", "erpnext dropped"],
 )
 def test_no_secret_is_seen_when_products_fail(lab: Lab, where: str, fault: dict[str, object]):
     spied = Spied(lab)

@@ -128,6 +128,19 @@ def test_a_value_changed_between_plan_and_yes_is_not_overwritten(lab: Lab):
     assert lab.integrate("--component", "chatwoot").code == 0
 
 
+def test_an_option_of_wordpress_changed_between_plan_and_yes_is_not_overwritten(applied: Lab):
+    applied.allow("sender_name=Acme shop", "wordpress")
+    person = Person(applied, "integrate", "email", "--component", "wordpress")
+    person.read_until("Apply this?")
+    with applied.wordpress() as store:
+        store["options"]["wp_mail_smtp"]["mail"]["from_name"] = "Quick person"
+    person.type("y\n")
+    assert person.end() == 1
+    assert "changed after the plan was made" in person.seen
+    with applied.wordpress() as store:
+        assert store["options"]["wp_mail_smtp"]["mail"]["from_name"] == "Quick person"
+
+
 def test_no_is_an_answer(lab: Lab):
     before = lab.products()
     lab.forget_calls()

@@ -130,3 +130,15 @@ def test_losing_the_state_folder_loses_history_and_not_the_product(applied: Worl
     assert (item.status, item.changes) == (Status.UNVERIFIED, [])
     assert applied.undo() == ([], {})
     assert applied.app.things["mail"]["host"] == "mail"
+
+
+def test_an_entry_that_another_run_removes_meanwhile_is_no_entry(world: World) -> None:
+    world.wants(Thing(world.app, "first", {"a": 1}), Thing(world.app, "second", {"a": 1}))
+    world.integrate()
+    with world.session() as opened:
+        reading = opened.ledger.of_client("acme")
+        read = next(reading)
+        for path in (world.home.state_dir / "acme" / "resources" / "app").glob("*.json"):
+            path.unlink()
+        assert read.key in {"first", "second"}
+        assert list(reading) == []
