@@ -21,7 +21,7 @@ from agencystack.stack.secrets import Secret
 from tests.engine.fakes import Killed, Thing, Tripwire, World, make_integration
 
 WATCHED = [
-    *((Ledger, name) for name in ("begin", "finish", "settle", "add_user", "drop_user", "forget", "cut")),
+    *((Ledger, name) for name in ("begin", "finish", "settle", "removing", "add_user", "drop_user", "forget", "cut")),
     *((Records, name) for name in ("put", "delete", "history")),
 ]
 """All that reaches the disk; with the effects in the products, all a kill can fall between."""
@@ -136,7 +136,9 @@ def test_killed_anywhere_while_applying(tmp_path: Path, monkeypatch: pytest.Monk
         assert errors == {}, where
         assert world.notes(plans) == [], where
         assert without_vault(world) == first, where
-    assert {"after Ledger.begin", "before Ledger.finish", "after Records.put", "after put mail port"} <= killed_at
+    assert {"after Ledger.begin", "before Ledger.finish", "after Records.put"} <= killed_at
+    # Components are written in parallel: which of the fields it fell between differs from run to run.
+    assert any(point.startswith("after put ") for point in killed_at)
 
 
 def test_killed_anywhere_while_applying_and_undone_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

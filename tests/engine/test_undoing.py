@@ -237,6 +237,48 @@ class TestTrouble:
         assert world.notes(plans) == ["user: it is marked as somebody's; it is left as it is"]
 
 
+class InTwoSteps(Thing):
+    """Gives a mark back before it goes, as ERPNext's default Email Account does."""
+
+    def remove(self, live: Reading, before: Image) -> str:
+        self.product.put(self.key, "mark", "theirs")
+        return super().remove(live, before)
+
+
+class TestRemovalThatStoppedHalfWay:
+    """What it did itself is no person's change; found on the real ERPNext by killing undo."""
+
+    @pytest.fixture(autouse=True)
+    def _stopped(self, world: World) -> None:
+        def of(fields: Fields) -> Foreign | None:
+            return Foreign("it is theirs", Permission.REPLACE) if fields.get("mark") == "theirs" else None
+
+        def stop(what: str) -> None:
+            if what == "before delete user":
+                raise Unavailable("is restarting", component=world.app.ref)
+
+        self.thing = InTwoSteps(world.app, "user", {"mark": "ours"}, foreign=of)
+        world.wants(Thing(world.app, "domain", {"a": 1}), self.thing)
+        world.integrate()
+        world.app.effect = stop
+        _, errors = world.undo()
+        assert isinstance(errors["acme/email/app"], Unavailable)
+        assert world.app.things["user"] == {"mark": "theirs"}
+        world.app.effect = lambda _what: None
+
+    def test_is_finished_by_the_next_undo(self, world: World) -> None:
+        plans, errors = world.undo()
+        assert (errors, world.notes(plans), world.app.things) == ({}, [], {})
+
+    def test_after_integrate_a_change_of_a_person_counts_again(self, world: World) -> None:
+        world.app.things["user"] = {"mark": "ours"}
+        world.integrate()
+        world.app.things["user"] = {"mark": "theirs"}
+        plans, _ = world.undo()
+        assert world.notes(plans)[0] == "user: it is theirs; it is left as it is"
+        assert world.app.things["user"] == {"mark": "theirs"}
+
+
 def test_an_adopted_thing_is_given_back_and_not_deleted(world: World) -> None:
     def of(fields: Fields) -> Foreign | None:
         return None if fields.get("mark") == "ours" else Foreign("it exists", Permission.ADOPT)

@@ -227,12 +227,12 @@ def _is_ours(live: Value, written: Value) -> bool:
 
 def _remove(step: UndoStep, after: Image, undone: list[Deed], live: Reading, *, force: bool) -> None:
     key = step.resource.key
-    finished = undone[-1].state == "applied"
+    state = undone[-1].state
     foreign = [n for n, v in (after.fields or {}).items() if not equal((live.fields or {}).get(n), v)]
-    if live.foreign is not None and not force:
+    if live.foreign is not None and state != "removing" and not force:
         step.left.append(f"{key}: {live.foreign.what}; it is left as it is")
         step.touched_by_person = True
-    elif finished and foreign and not force:
+    elif foreign and state == "applied" and not force:
         step.left.append(f"{key}: {', '.join(foreign)} changed by somebody since; it is left as it is")
         step.touched_by_person = True
     else:
@@ -248,6 +248,7 @@ def _put_back(step: UndoStep, ledger: Ledger, user: str) -> None:
         return
     if step.change is not None:
         if step.change.action is Action.DELETE:
+            ledger.removing(component, key)
             note = step.resource.remove(step.change.live, step.before)
             if note:
                 step.left.append(f"{key}: {note}")
