@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
-from agencystack.cli import installation, sandbox
+from agencystack.cli import installation, sandbox, secret, setup
 from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
-from agencystack.cli.terminal import ProgressObserver, Terminal
+from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
 from agencystack.engine.registry import eject as eject_integration
 from agencystack.engine.registry import load as load_integrations
@@ -35,7 +35,9 @@ app = typer.Typer(
 integrations = typer.Typer(help="Integrations themselves.", no_args_is_help=True)
 app.add_typer(integrations, name="integration")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(secret.app, name="secret")
 installation.register(app)
+setup.register(app)
 
 Types = Annotated[list[str] | None, typer.Argument(help="email, sso, monitoring, data-bridge; none means all.")]
 OneOrAll = Annotated[list[str], typer.Argument(help="email, sso, monitoring, data-bridge, or all.")]
@@ -182,15 +184,19 @@ def rotate(
 
 
 @integrations.command("eject")
-def eject(type_: Annotated[str, typer.Argument(metavar="TYPE")], application: Annotated[str, typer.Argument()]) -> None:
+def eject(
+    type_: Annotated[str, typer.Argument(metavar="TYPE")],
+    application: Annotated[str, typer.Argument()],
+    json: Json = False,
+) -> None:
     """Copy a built-in integration into scripts/integration, where your copy replaces it."""
-    terminal = Terminal(as_json=False)
+    terminal = Terminal(as_json=json)
 
     def action() -> ExitCode:
         home = Home.from_environment()
         path: Path = eject_integration(load_integrations(home), home, type_, application)
         terminal.say(f"{path} now replaces the built-in; modify it, and every plan says so.")
-        return ExitCode.DONE
+        return terminal.done(DoneOutput(done="ejected", file=str(path)))
 
     guarded(terminal, action)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from agencystack.cli.installation import ComponentsOutput, DoctorOutput
 from agencystack.cli.sandbox import SandboxOutput
+from agencystack.cli.terminal import DoneOutput
 from agencystack.engine.report import OUTPUTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,6 +22,7 @@ ALL_OUTPUTS: dict[str, type[BaseModel]] = {
     "components": ComponentsOutput,
     "doctor": DoctorOutput,
     "sandbox": SandboxOutput,
+    "done": DoneOutput,
 }
 """The models by the name of their schema: ``run`` is in ``run.schema.json``."""
 

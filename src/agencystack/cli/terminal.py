@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -28,6 +28,17 @@ SIGNS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "adopt": "[magenta]&
 
 
 Output = TypeVar("Output", bound=BaseModel)
+
+
+class DoneOutput(BaseModel):
+    """What commands print that do one thing: init, backup, restore, secret, integration eject."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    done: str
+    file: str | None = None
+    names: list[str] = []
+    notes: list[str] = []
 
 
 class Terminal:
@@ -54,6 +65,12 @@ class Terminal:
             self.json(output)
         else:
             to_person(output)
+
+    def done(self, output: DoneOutput) -> ExitCode:
+        """End a command that has told a person already what it did."""
+        if self.as_json:
+            self.json(output)
+        return ExitCode.DONE
 
     def declined(self, output: BaseModel) -> ExitCode:
         """End a command that a person answered no to: nothing was changed."""

@@ -107,10 +107,21 @@ class HttpApi:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> httpx.Response:
         """Send one request and return the answer as it is, after the errors every product shares."""
-        try:
-            answer = self._client.request(
+
+        def request() -> httpx.Response:
+            return self._client.request(
                 method, path, params=dict(params) if params else None, json=body, timeout=timeout
             )
+
+        try:
+            try:
+                answer = request()
+            except (httpx.ReadError, httpx.RemoteProtocolError):
+                # A connection kept open across a restart of the product: worth one more read, but never a second
+                # write, as the first may have been done.
+                if method != "GET":
+                    raise
+                answer = request()
         except httpx.TimeoutException as error:
             raise Unavailable(
                 f"did not answer {method} {path} within {timeout:g} s",

@@ -39,7 +39,7 @@ class ErpNextEmail(MailIntegration):
         Capability(
             "verifies the mail server's certificate",
             Support.UNSUPPORTED,
-            reason="ERPNext 15 accepts any certificate on STARTTLS and TLS (facts/erpnext.md)",
+            reason="ERPNext 15 accepts any certificate for outgoing mail (measured)",
             alternative="we verify it from where ERPNext runs before every change, and block when it is not trusted",
         ),
     )
