@@ -231,6 +231,14 @@ def test_numbers_of_deleted_tokens_are_given_again_and_lists_are_ordered_sets(an
     assert first == again
 
 
+def test_international_names_are_answered_in_their_own_writing(stand_in_target: Target) -> None:
+    stand_in_target.numbered_alike = False
+    for exchange in exchanges("international_names", real=False):
+        # We send ASCII alone, so the stand-in takes nothing else.
+        if not exchange["name"].endswith("in Unicode is the same"):
+            assert stand_in_target._compare(exchange) == []
+
+
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     first = stand_in(tmp_path)
     with served(first.app) as url:

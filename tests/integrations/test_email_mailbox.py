@@ -166,3 +166,15 @@ def test_a_domain_that_is_full_says_what_to_raise(mail: Mail, tmp_path: Path) ->
     with pytest.raises(Refused) as refused:
         user.write(change(user))
     assert "max_users" in refused.value.remedy
+
+
+def test_a_domain_beyond_ascii_is_found_again_as_it_was_written(mail: Mail, tmp_path: Path) -> None:
+    mailu = MailAccount(site(mail, tmp_path)).mailu
+    domain = MailDomain(mailu, "xn--mller-kva.test")
+    assert apply(domain) == {"dkim_key": True}
+    assert mail.api.get("/domain/xn--mller-kva.test").json()["name"] == "müller.test"
+    found = mailu.domain("xn--mller-kva.test")
+    assert found is not None
+    assert found.dns_mx == "xn--mller-kva.test. 600 IN MX 10 mail.lab.test."
+    user = MailUser(mailu, "erp@xn--mller-kva.test", OWNER)
+    assert apply(user) == user.wanted()

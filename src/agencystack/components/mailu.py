@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Annotated, Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import idna
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from agencystack.components.http import HttpApi
 from agencystack.stack.errors import (
@@ -59,26 +61,53 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+_FOREIGN_LABEL = re.compile(r"[\w-]*[^\x00-\x7f][\w-]*")
+
+
+def to_ascii(text: str) -> str:
+    """Return a domain name, or a DNS record, with every label as DNS has it (``xn--``).
+
+    Mailu takes ``xn--mller-kva.example`` and answers ``müller.example`` (contract/mailu/international_names.json).
+    """
+    return _FOREIGN_LABEL.sub(lambda label: _alabel(label[0]), text)
+
+
+def _alabel(label: str) -> str:
+    try:
+        return idna.alabel(label).decode()
+    except idna.IDNAError:
+        return label
+
+
+def _address_to_ascii(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    return local + at + to_ascii(domain)
+
+
+Name = Annotated[str, AfterValidator(to_ascii)]
+Address = Annotated[str, AfterValidator(_address_to_ascii)]
+
+
 class Domain(_Answer):
     """A mail domain and the DNS records Mailu expects for it, as zone file lines.
 
     The records of DKIM and DMARC are absent until the domain has a DKIM key.
     """
 
-    name: str
+    name: Name
     comment: str = ""
     max_users: int = -1
     max_aliases: int = -1
     max_quota_bytes: int = 0
     signup_enabled: bool = False
-    alternatives: tuple[str, ...] = ()
-    dns_mx: str | None = None
-    dns_spf: str | None = None
-    dns_dkim: str | None = None
-    dns_dmarc: str | None = None
-    dns_dmarc_report: str | None = None
-    dns_autoconfig: tuple[str, ...] = ()
-    dns_tlsa: tuple[str, ...] = ()
+    alternatives: tuple[Name, ...] = ()
+    dns_mx: Name | None = None
+    dns_spf: Name | None = None
+    dns_dkim: Name | None = None
+    dns_dmarc: Name | None = None
+    dns_dmarc_report: Name | None = None
+    dns_autoconfig: tuple[Name, ...] = ()
+    dns_tlsa: tuple[Name, ...] = ()
 
     @property
     def has_dkim(self) -> bool:
@@ -94,7 +123,7 @@ class Domain(_Answer):
 class User(_Answer):
     """A mailbox. Mailu answers its password hash too, which never gets in here."""
 
-    email: str
+    email: Address
     comment: str = ""
     displayed_name: str = ""
     enabled: bool = True
@@ -104,7 +133,7 @@ class User(_Answer):
     global_admin: bool = False
     change_pw_next_login: bool = False
     forward_enabled: bool = False
-    forward_destination: tuple[str, ...] = ()
+    forward_destination: tuple[Address, ...] = ()
     forward_keep: bool = True
     quota_bytes: int = 0
     quota_bytes_used: int = 0
@@ -118,7 +147,7 @@ class Token(_Answer):
     """
 
     id: int
-    email: str
+    email: Address
     comment: str = ""
     networks: tuple[str, ...] = Field(default=(), validation_alias="AuthorizedIP")
 
@@ -126,8 +155,8 @@ class Token(_Answer):
 class Alias(_Answer):
     """Another address of one or more mailboxes; who it points to may send as it."""
 
-    email: str
-    destination: tuple[str, ...] = ()
+    email: Address
+    destination: tuple[Address, ...] = ()
     comment: str = ""
     wildcard: bool = False
 

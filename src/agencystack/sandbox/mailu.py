@@ -18,6 +18,7 @@ from agencystack.sandbox.mailu_state import (
     State,
     StateFile,
     UserRow,
+    as_written,
     dkim_public,
     domain_of,
     hash_password,
@@ -231,7 +232,7 @@ class MailuStandIn:
         """Return a mailbox as the API shows it, its password's hash included."""
         shown = user.model_dump()
         return {
-            "email": shown.pop("email"),
+            "email": as_written(shown.pop("email")),
             "password": shown.pop("password"),
             "comment": shown.pop("comment"),
             "quota_bytes": shown.pop("quota_bytes"),
@@ -242,10 +243,10 @@ class MailuStandIn:
     def domain_view(self, domain: DomainRow) -> dict[str, Any]:
         """Return a domain as the API shows it, with the DNS records it expects."""
         shown = domain.model_dump(exclude={"dkim_key"})
-        return {**shown, **self._dns(domain)}
+        return {**shown, "name": as_written(domain.name), **self._dns(domain)}
 
     def _dns(self, domain: DomainRow) -> dict[str, Any]:
-        name, host, admin = domain.name, self.hostname, f"admin@{self.domain}"
+        name, host, admin = as_written(domain.name), self.hostname, f"admin@{self.domain}"
         records: dict[str, Any] = {
             "dns_autoconfig": [
                 *(

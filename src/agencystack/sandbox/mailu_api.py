@@ -22,6 +22,7 @@ from agencystack.sandbox.mailu_state import (
     TokenRow,
     UserRow,
     as_kept,
+    as_written,
     domain_of,
     hash_password,
     make_dkim_key,
@@ -391,7 +392,7 @@ class Api:
 
     def _list_alias(self, _: Request, __: dict[str, Any]) -> Response:
         with self._mailu.reading() as state:
-            return JSONResponse([row.model_dump() for row in state.aliases.values()])
+            return JSONResponse([_alias_view(row) for row in state.aliases.values()])
 
     def _create_alias(self, _: Request, data: dict[str, Any]) -> Response:
         _validate(data, ALIAS_FIELDS, "email")
@@ -413,7 +414,7 @@ class Api:
 
     def _find_alias(self, request: Request, _: dict[str, Any]) -> Response:
         with self._mailu.reading() as state:
-            return JSONResponse(_alias(state, request.path_params["alias"]).model_dump())
+            return JSONResponse(_alias_view(_alias(state, request.path_params["alias"])))
 
     def _update_alias(self, request: Request, data: dict[str, Any]) -> Response:
         _validate(data, ALIAS_FIELDS)
@@ -520,6 +521,10 @@ def _done(message: str) -> Response:
 def _given(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as lists show it: without what is not set."""
     return {key: value for key, value in row.items() if value is not None}
+
+
+def _alias_view(row: AliasRow) -> dict[str, Any]:
+    return row.model_dump() | {"email": as_written(row.email)}
 
 
 def _token_view(row: TokenRow) -> dict[str, Any]:

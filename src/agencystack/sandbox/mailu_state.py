@@ -8,12 +8,14 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
+import idna
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import AfterValidator, BaseModel, Field
@@ -28,6 +30,11 @@ HASH_COST = 2**8
 def as_kept(texts: Iterable[str]) -> list[str]:
     """Return a list as Mailu's database keeps it (``contract/mailu/numbers_and_lists.json``)."""
     return sorted(set(texts))
+
+
+def as_written(text: str) -> str:
+    """Return a name or DNS record with letters of its own writing (``contract/mailu/international_names.json``)."""
+    return re.sub(r"\bxn--[a-z0-9-]+", lambda label: idna.ulabel(label[0]), text)
 
 
 KeptList = Annotated[list[str], AfterValidator(as_kept)]
