@@ -436,7 +436,7 @@ class Mailu:
 
     def _find(self, path: str) -> Any | None:
         """GET; None where Mailu says in its own words (JSON) that there is no such thing."""
-        answer = self._read(path)
+        answer = self._send("GET", path)
         data = self._json(answer)
         if _status(answer, data) == httpx.codes.NOT_FOUND:
             return None
@@ -462,16 +462,6 @@ class Mailu:
         finally:
             for kept in touched:
                 kept.forget()
-
-    def _read(self, path: str) -> httpx.Response:
-        try:
-            return self._send("GET", path)
-        except Unavailable as error:
-            # A kept-alive connection the server closed meanwhile, or a restart of its front: worth one more read.
-            lost = isinstance(error.__cause__, httpx.NetworkError | httpx.RemoteProtocolError)
-            if not lost:
-                raise
-        return self._send("GET", path)
 
     def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         if self._token_accepted:
