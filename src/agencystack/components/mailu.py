@@ -22,7 +22,6 @@ from agencystack.stack.errors import (
     ComponentRef,
     ConfigurationError,
     Refused,
-    Unavailable,
 )
 from agencystack.stack.secrets import Secret, redact
 
