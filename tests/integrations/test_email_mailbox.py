@@ -17,7 +17,8 @@ from agencystack.engine.integration import Site
 from agencystack.engine.resource import Action, Change, Reading, Resource
 from agencystack.engine.values import Value
 from agencystack.integrations.email.arrival import MailArrives
-from agencystack.integrations.email.mailbox import MailAccount, MailDomain, MailToken, MailUser
+from agencystack.integrations.email.mailbox import MailAccount, MailDomain, MailUser
+from agencystack.integrations.email.tokens import MailToken
 from agencystack.stack import model
 from agencystack.stack.errors import ComponentRef, Refused
 from agencystack.stack.paths import Home

@@ -10,7 +10,7 @@ import pytest
 from agencystack.components.mailu import Alias, Domain, Token, User
 from agencystack.engine.planning import Status
 from agencystack.integrations.email.listmonk import ListmonkEmail
-from agencystack.integrations.email.mailbox import MARK
+from agencystack.integrations.email.tokens import MARK
 from tests.integrations.email.fakes import DKIM, FakeListmonk, FakeMailu, Office
 
 pytestmark = pytest.mark.usefixtures("known_door")
