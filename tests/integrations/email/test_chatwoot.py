@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agencystack.components.chatwoot import Chatwoot
 from agencystack.engine.planning import Status
+from agencystack.stack.errors import Unavailable
 from agencystack.stack.secrets import Secret
 from agencystack.testing import Installation
 from tests.e2e.lab import Lab
@@ -92,3 +94,23 @@ def test_drift_it_already_runs_with_is_mended_in_the_file_and_by_a_restart(insta
     assert installed.integrate().status is Status.APPLIED
     assert lab.env_file.read_bytes() == right
     assert lab.running()["SMTP_DOMAIN"] == "acme.example"
+
+
+def test_a_death_between_mending_the_file_and_the_restart_is_made_up_for(
+    installed: Installation, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed.integrate()
+    lab.change_env("SMTP_DOMAIN", "somebody.example")
+    with monkeypatch.context() as patched:
+        patched.setattr(Chatwoot, "restart", _die)
+        assert installed.integrate().status is not Status.APPLIED
+    assert "SMTP_DOMAIN=acme.example" in lab.env_file.read_text()
+    assert lab.running()["SMTP_DOMAIN"] == "somebody.example"
+    assert changes(installed) == {"running environment": {"variables"}}
+    assert installed.integrate().status is Status.APPLIED
+    assert lab.running()["SMTP_DOMAIN"] == "acme.example"
+    assert changes(installed) == {}
+
+
+def _die(_chatwoot: Chatwoot) -> None:
+    raise Unavailable("the machine is gone")

@@ -81,6 +81,7 @@ class MailVariables(Resource):
     def __init__(self, chatwoot: Chatwoot, site: Site, account: MailAccount) -> None:
         self.component, self.key = chatwoot.where, "mail variables"
         self._chatwoot, self._site, self._account = chatwoot, site, account
+        self.restart = Restart(chatwoot, site)
 
     def read(self) -> Reading:
         """Return the variables as the application reads them, and the lines they stand in."""
@@ -121,9 +122,10 @@ class MailVariables(Resource):
         Later the values wanted are those Chatwoot was last seen to have. Whoever changed the file since may have
         restarted it with that, so what is mended counts only after a restart too.
         """
+        self.restart.owe()
         self._chatwoot.set({name: _text(change.target[name]) for name in change.names})
         if (change.live.fields or {}).get(OWNER) == self._site.name:
-            self._chatwoot.restart()
+            self.restart.do()
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put the lines back byte for byte, and restart with them."""
@@ -131,8 +133,35 @@ class MailVariables(Resource):
         keys = tuple(key for key in saved.keys if key in change.names)
         lines = tuple(line for line in saved.lines if line.key in change.names)
         file = self._chatwoot.env()
+        self.restart.owe()
         self._chatwoot.write(file, envfile.restore(file.text, saved.model_copy(update={"keys": keys, "lines": lines})))
+        self.restart.do()
+
+
+class Restart:
+    """The restart that a change of the file calls for, remembered over a death in between.
+
+    Args:
+        chatwoot: what is restarted.
+        site: whose sealed store keeps the memory.
+    """
+
+    def __init__(self, chatwoot: Chatwoot, site: Site) -> None:
+        self._chatwoot, self._memory = chatwoot, site.sealed("restart-due")
+
+    @property
+    def due(self) -> bool:
+        """Say that the file was changed, or was about to be, and no restart is known to have followed."""
+        return self._memory.get() is not None
+
+    def owe(self) -> None:
+        """Remember that a restart is due; before the file is touched."""
+        self._memory.put(Secret("yes"))
+
+    def do(self) -> None:
+        """Restart; what was owed is done."""
         self._chatwoot.restart()
+        self._memory.delete()
 
 
 class RunningEnvironment(Resource):
@@ -147,8 +176,8 @@ class RunningEnvironment(Resource):
         self._chatwoot, self._variables = chatwoot, variables
 
     def read(self) -> Reading:
-        """Return that there is one; its values are not asked for."""
-        return Reading({"variables": Marker.UNREADABLE})
+        """Return that there is one, its values not asked for; while a restart is due it is not what we think."""
+        return Reading({"variables": None if self._variables.restart.due else Marker.UNREADABLE})
 
     def wanted(self) -> Fields:
         """Want it to be what the file says."""
@@ -159,7 +188,7 @@ class RunningEnvironment(Resource):
 
     def write(self, change: Change) -> None:
         """Restart, and make sure that the application has the values."""
-        self._chatwoot.restart()
+        self._variables.restart.do()
         self._chatwoot.check_effective({name: _text(value) for name, value in self._variables.wanted().items()})
 
 
