@@ -23,6 +23,8 @@ OWNER = "AGENCYSTACK_OWNER"
 
 PASSWORD = "SMTP_PASSWORD"  # noqa: S105 - a variable's name
 VERSION = "version"
+UNVERIFIED = "written from Chatwoot's public source; not verified against the product"
+TRY_IT = "`agencystack verify email --component chatwoot` has yours send a real mail"
 
 
 @integration("email", "chatwoot", provider="mailu", version=1)
@@ -34,15 +36,15 @@ class ChatwootEmail(MailIntegration):
             "sends through its own mailbox",
             Support.PARTIAL,
             proof="a mail arrives",
-            reason="written from Chatwoot's public source; not verified against the product",
-            alternative="run `agencystack verify email --component chatwoot` on yours: it sends a real mail",
+            reason=UNVERIFIED,
+            alternative=TRY_IT,
         ),
         Capability(
             "sender name and address per client",
             Support.PARTIAL,
             proof="a mail arrives",
-            reason="as above",
-            alternative="as above",
+            reason=UNVERIFIED,
+            alternative=TRY_IT,
         ),
     )
 
