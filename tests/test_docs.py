@@ -168,7 +168,7 @@ def test_yaml_in_the_documentation_is_valid(name: str) -> None:
         data = YAML(typ="safe").load(example)
         if "version" not in data:
             data = {"version": 1, "clients": {"acme": {"domain": "acme.example", **data}}}
-        Stack.model_validate_json(json.dumps(data))
+        assert Stack.model_validate_json(json.dumps(data)).version == 1
 
 
 def test_settings_of_integrations_are_documented() -> None:

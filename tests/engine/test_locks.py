@@ -54,7 +54,7 @@ def test_a_second_run_on_a_client_is_refused_and_told_who_holds_it(tmp_path: Pat
 
 def test_another_client_is_free(tmp_path: Path) -> None:
     with another_process(tmp_path, "client"), Locks(tmp_path).clients(["beta"], "agencystack integrate"):
-        pass
+        assert (tmp_path / "beta" / ".lock.holder").exists()
 
 
 def test_of_several_clients_none_is_held_when_one_is_busy(tmp_path: Path) -> None:
