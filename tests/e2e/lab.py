@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from agencystack.stack.load import load
 from agencystack.stack.model import Stack
 from agencystack.stack.sealed import SealedStore
 
+LISTMONK_RESTARTS = 1.0
 APPLICATIONS = ("chatwoot", "erpnext", "listmonk", "wordpress")
 WEB = ("mailu", "erpnext", "listmonk")
 """The stand-ins that are changed over HTTP."""
@@ -248,7 +250,11 @@ class Lab:
         """Call Listmonk's API as its administrator does."""
         token = self.credential(f"{self.client}/listmonk/api-token")
         headers = {"Authorization": f"token agencystack:{token}"}
-        return self._call("listmonk", method, f"/api/{path}", headers, json_body)
+        answer = self._call("listmonk", method, f"/api/{path}", headers, json_body)
+        if (method, path) == ("PUT", "settings"):
+            # It restarts half a second later, and for a moment answers nobody (recordings/listmonk/restart.json).
+            time.sleep(LISTMONK_RESTARTS)
+        return answer
 
     def _call(self, name: str, method: str, path: str, headers: Mapping[str, str], body: Any) -> Any:
         self._now = None if method != "GET" else self._now
