@@ -181,3 +181,24 @@ def test_nothing_at_the_address() -> None:
 
 def test_version_is_plain(listmonk: Listmonk) -> None:
     assert listmonk.version() == "6.2.0"
+
+
+def test_a_read_waits_out_the_restart_that_somebody_elses_save_caused(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Listmonk(ComponentRef("acme", "listmonk"), "http://127.0.0.1:9", "agencystack", Secret("token"))
+    answers = iter([Unavailable("no connection"), Unavailable("answered 503"), {"version": "v6.2.0"}])
+
+    def data(*_: object) -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(client, "_data", data)
+    assert client.version() == "6.2.0"
+
+
+def test_a_listmonk_that_is_down_is_said_to_be_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Listmonk(ComponentRef("acme", "listmonk"), "http://127.0.0.1:9", "agencystack", Secret("token"))
+    monkeypatch.setattr("agencystack.components.listmonk.RESTART_GAP", 0.2)
+    with pytest.raises(Unavailable):
+        client.settings()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agencystack.components.http import DEFAULT_TIMEOUT, HttpApi
@@ -31,6 +32,7 @@ MASK = "•"
 # It restarts 0.5 s after the answer and was back 0.1 s later, 1.1 s when mail was on its way (restart.json); it gives
 # itself 3 s to close. A slow host gets the rest.
 RESTART_LIMIT = 30.0
+RESTART_GAP = 2.0
 POLL = 0.1
 # A server that stays silent keeps the test mail waiting longer than any client does (smtp_test.json).
 TEST_MAIL_LIMIT = 30.0
@@ -119,7 +121,7 @@ class Listmonk:
         Raises:
             AuthenticationFailed, Unavailable, BadAnswer: as for every call.
         """
-        return str(self._data("GET", "/api/config").get("version", "")).removeprefix("v")
+        return str(self._read("/api/config").get("version", "")).removeprefix("v")
 
     def settings(self) -> MailSettings:
         """Return the mail settings; read once, until :meth:`forget` or a change.
@@ -129,7 +131,7 @@ class Listmonk:
             BadAnswer: they are not in the form this class knows.
         """
         if self._known is None:
-            self._known = self._data("GET", SETTINGS)
+            self._known = self._read(SETTINGS)
         return self._mail_settings(self._known)
 
     def forget(self) -> None:
@@ -170,7 +172,7 @@ class Listmonk:
 
     def needs_restart(self) -> bool:
         """Say whether saved settings are not in use yet because a campaign ran when they were saved."""
-        return bool(self._data("GET", "/api/config").get("needs_restart"))
+        return bool(self._read("/api/config").get("needs_restart"))
 
     def restart(self, *, timeout: float = RESTART_LIMIT) -> None:
         """Restart Listmonk and wait; a running campaign goes on after it.
@@ -228,6 +230,17 @@ class Listmonk:
             "content_type": "html",
         }
         self._data("POST", "/api/tx", mail)
+
+    def _read(self, path: str) -> Any:
+        """Read, and wait out the moment in which it restarts because somebody just saved settings (restart.json)."""
+        end = time.monotonic() + RESTART_GAP
+        while True:
+            try:
+                return self._data("GET", path)
+            except Unavailable as error:
+                if isinstance(error.__cause__, httpx.TimeoutException) or time.monotonic() > end:
+                    raise
+            time.sleep(POLL)
 
     def _data(self, method: str, path: str, body: object = None) -> Any:
         answer = self._call(method, path, body)
