@@ -173,6 +173,8 @@ class RunningEnvironment(Resource):
     have, and asked for after each restart.
     """
 
+    stays = ""  # undo of the variables restarts with what the file then says
+
     def __init__(self, chatwoot: Chatwoot, variables: MailVariables) -> None:
         self.component, self.key = chatwoot.where, "running environment"
         self._chatwoot, self._variables = chatwoot, variables
