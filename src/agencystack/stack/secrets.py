@@ -71,6 +71,13 @@ class _KnownValues:
         self._forms: set[str] = set()
         self._lock = threading.Lock()
 
+    def copied(self) -> _KnownValues:
+        """Return the same values in a set of its own."""
+        other = _KnownValues()
+        with self._lock:
+            other._forms = set(self._forms)
+        return other
+
     def add(self, value: str) -> None:
         if len(value) < SHORTEST_REDACTED:
             return
