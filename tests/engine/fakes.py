@@ -168,6 +168,7 @@ def make_integration(
     component_version: Callable[[], str | None] = lambda: None,
     former: Callable[[str], Resource | None] = lambda _key: None,
     rotate: Callable[[Site], Callable[[], None] | None] = lambda _site: None,
+    all_or_nothing: bool = False,
 ) -> Integration:
     """Return an integration, declared as any module declares one."""
 
@@ -188,6 +189,7 @@ def make_integration(
         def rotate(self, site: Site) -> Callable[[], None] | None:
             return rotate(site)
 
+    Made.all_or_nothing = all_or_nothing
     return Made()
 
 
@@ -288,13 +290,15 @@ class World:
         wish: Wish = Wish(),  # noqa: B008
         granted: dict[Key, Permission] | None = None,
         between: Callable[[], None] = lambda: None,
+        *,
+        keep: bool = False,
     ) -> list[Result]:
         """Plan and apply; ``between`` happens after the plan was shown."""
         with self.session() as opened, opened.locked(list(self.clients)):
             selection = opened.select(wish)
             made = opened.plan(selection, granted)
             between()
-            return opened.integrate(made, granted)
+            return opened.integrate(made, granted, keep=keep)
 
     def verify(self) -> list[tuple[IntegrationPlan, list[ProofRecord]]]:
         with self.session() as opened:

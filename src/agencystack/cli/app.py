@@ -44,6 +44,7 @@ OneOrAll = Annotated[list[str], typer.Argument(help="email, sso, monitoring, dat
 Clients = Annotated[list[str] | None, typer.Option("--client", help="Only this client; may be repeated.")]
 Applications = Annotated[list[str] | None, typer.Option("--component", help="Only this application; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+ProveAdmin = Annotated[bool, typer.Option("--prove-admin", help="Let proofs log in as administrators, too.")]
 Auto = Annotated[bool, typer.Option("--auto", "--yes", help="Never ask, never read standard input.")]
 
 
@@ -85,6 +86,8 @@ def integrate(
     component: Applications = None,
     auto: Auto = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Take nothing back where a proof fails, to look at it.")] = False,
+    prove_admin: ProveAdmin = False,
     json: Json = False,
 ) -> None:
     """Plan, ask, apply, prove. A second run changes nothing and says so."""
@@ -100,7 +103,8 @@ def integrate(
                 made, granted = _talk_over(opened, selection, terminal, made)
                 if made.changes and not _confirmed("Apply this?"):
                     return terminal.declined(of_plan(made, opened.context.run))
-            results = _apply(opened, terminal, made, granted)
+            opened.context.prove_admin = prove_admin
+            results = _apply(opened, terminal, made, granted, keep=keep)
         terminal.show(of_results(results, opened.context.run, made.skipped), terminal.results)
         if not json:
             terminal.say(_next_step(results))
@@ -110,10 +114,17 @@ def integrate(
 
 
 @app.command()
-def verify(types: Types = None, client: Clients = None, component: Applications = None, json: Json = False) -> None:
+def verify(
+    types: Types = None,
+    client: Clients = None,
+    component: Applications = None,
+    prove_admin: ProveAdmin = False,
+    json: Json = False,
+) -> None:
     """Use every integration end to end, and show what was seen."""
 
     def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        opened.context.prove_admin = prove_admin
         with opened.locked(selection.clients):
             seen = opened.verify(opened.plan(selection))
         output = VerifyOutput(proofs=[of_proof(item, proof) for item, proofs in seen for proof in proofs])
@@ -224,10 +235,12 @@ def _talk_over(
     return made, granted
 
 
-def _apply(opened: Session, terminal: Terminal, made: Plan, granted: dict[Key, Permission]) -> list[Result]:
+def _apply(
+    opened: Session, terminal: Terminal, made: Plan, granted: dict[Key, Permission], *, keep: bool
+) -> list[Result]:
     with ProgressObserver(terminal.notes, len(made.integrations)) as observer:
         opened.observe(observer)
-        return opened.integrate(made, granted)
+        return opened.integrate(made, granted, keep=keep)
 
 
 def _plan_code(made: Plan) -> ExitCode:

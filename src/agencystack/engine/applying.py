@@ -25,6 +25,7 @@ from agencystack.engine.planning import (
 from agencystack.engine.proving import prove
 from agencystack.engine.records import Record
 from agencystack.engine.resource import Change, Permission
+from agencystack.engine.taking_back import take_back
 from agencystack.engine.undoing import give_back
 from agencystack.engine.values import fingerprint, shown
 from agencystack.engine.workshop import Result, Workshop
@@ -49,7 +50,12 @@ class NotTaken(AgencyStackError):
 
 
 def apply(
-    plan: Plan, shop: Workshop, granted: dict[Key, Permission] | None = None, *, reprove: bool = False
+    plan: Plan,
+    shop: Workshop,
+    granted: dict[Key, Permission] | None = None,
+    *,
+    reprove: bool = False,
+    keep: bool = False,
 ) -> list[Result]:
     """Carry out ``plan``: integrations at the same time, the resources of one in their order.
 
@@ -58,6 +64,7 @@ def apply(
         shop: connections, records, locks, log.
         granted: permissions a person gave after seeing the plan.
         reprove: run the proofs even where nothing changes and a passing proof is on record.
+        keep: take nothing back where a proof fails.
 
     Ctrl-C lets each integration finish the write it is in, starts nothing more, and is raised again.
     """
@@ -67,11 +74,18 @@ def apply(
     with ThreadPoolExecutor(min(WORKERS, len(plan.integrations)), thread_name_prefix="apply") as pool:
         futures = [pool.submit(crew.integrate, item) for item in plan.integrations]
         try:
-            return [future.result() for future in futures]
+            results = [future.result() for future in futures]
         except KeyboardInterrupt:
             crew.stopping.set()
             shop.log.info("interrupted")
             raise
+    failed = [result for result in results if result.to_take_back]
+    if not keep:
+        take_back(failed, shop)
+    for result in failed:
+        result.reason += "; what was changed is kept" if keep else ""
+        shop.observer.done(result.plan, result)
+    return results
 
 
 class Interrupted(AgencyStackError):
@@ -98,6 +112,8 @@ class _Crew:
             return self._finish(plan, self._refused(plan))
         result = Result(plan, Status.PENDING)
         try:
+            if plan.integration.all_or_nothing and plan.changes:
+                self._shop.unproven.begin(plan.name, self._shop.context.run, plan.record)
             self._change(plan, result, [step for step in plan.steps if not step.resource.after_proof])
             self._record(plan)
             if result.changes or self._reprove or not self._up_to_date(plan):
@@ -116,6 +132,11 @@ class _Crew:
             self._failed(plan, result, wrapped)
         return self._finish(plan, result)
 
+    def _finish(self, plan: IntegrationPlan, result: Result) -> Result:
+        if not result.to_take_back:
+            self._shop.observer.done(plan, result)
+        return result
+
     def _refused(self, plan: IntegrationPlan) -> Result:
         return Result(plan, plan.status, plan.reason, error=plan.problem, exit_code=plan.exit_code)
 
@@ -125,10 +146,10 @@ class _Crew:
         result.status = Status.DRIFTED if plan.status is Status.DRIFTED else Status.PENDING
         result.reason = f"failed: {error}"
         result.exit_code = error.exit_code or ExitCode.FAILED
+        result.to_take_back = not isinstance(error, Interrupted) and self._is_unproven(plan)
 
-    def _finish(self, plan: IntegrationPlan, result: Result) -> Result:
-        self._shop.observer.done(plan, result)
-        return result
+    def _is_unproven(self, plan: IntegrationPlan) -> bool:
+        return plan.integration.all_or_nothing and self._shop.unproven.since(plan.name) is not None
 
     def _change(self, plan: IntegrationPlan, result: Result, steps: Sequence[Step]) -> None:
         """Write what differs, in order; a later resource may depend on an earlier one."""
@@ -282,10 +303,13 @@ class _Crew:
         if bad:
             result.status, result.reason = Status.UNVERIFIED, f"proof failed: {bad[0].name}: {bad[0].reason}"
             result.exit_code = ExitCode.FAILED
+            result.to_take_back = self._is_unproven(plan)
             return
         self._change(plan, result, [step for step in plan.steps if step.resource.after_proof])
         result.status = Status.APPLIED if result.proofs else Status.UNVERIFIED
         result.reason = "" if result.proofs else "this integration has no proof"
+        if plan.integration.all_or_nothing:
+            self._shop.unproven.settle(plan.name)
 
 
 def _hash(step: Step, of_secret: Callable[..., str]) -> str:

@@ -67,6 +67,7 @@ class Context:
         resolve: turns a secret reference of ``stack.yaml`` into its value.
         run: id of the run, sortable by time.
         by: who runs it, for the record.
+        prove_admin: proofs may have people log in as administrators.
     """
 
     home: Home
@@ -74,6 +75,7 @@ class Context:
     resolve: Callable[[Any], Secret]
     run: str = field(default_factory=lambda: new_run_id())
     by: str = field(default_factory=lambda: acting_user())
+    prove_admin: bool = False
 
     def __post_init__(self) -> None:
         self._connections: dict[tuple[ComponentRef, Hashable], Any] = {}

@@ -112,6 +112,7 @@ class Site:
         settings: what ``stack.yaml`` says for this application and type.
         context: connections, sealed secrets and exec of this run.
         name: ``acme/email/wordpress``.
+        groups: by group of the client's people, the roles it has in this application.
     """
 
     client: str
@@ -121,6 +122,7 @@ class Site:
     settings: Any
     context: Context
     name: str
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def setting(self, key: str, default: Any) -> Any:
         """Return what ``stack.yaml`` says for ``key``, else ``default``."""
@@ -155,10 +157,17 @@ class SealedValue:
 
 
 class Integration(ABC):
-    """One type for one application. Declared with :func:`integration`; built-ins use exactly this interface."""
+    """One type for one application. Declared with :func:`integration`; built-ins use exactly this interface.
+
+    Attributes:
+        capabilities: what it can do, and cannot.
+        all_or_nothing: where its proof fails, application and provider return to what they were before; for what is
+            worse half-way than not at all, such as a login.
+    """
 
     declaration: ClassVar[Declaration]
     capabilities: ClassVar[Sequence[Capability]] = ()
+    all_or_nothing: ClassVar[bool] = False
 
     @abstractmethod
     def resources(self, site: Site) -> Iterable[Resource]:

@@ -315,6 +315,7 @@ def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
     declaration = plan.integration.declaration
     for step in plan.steps:
         plan.warnings += [f"{note} (no longer wanted)" for note in step.left]
+        plan.warnings += step.reading.warnings if step.reading is not None else ()
         if plan.problem is None and step.problem is not None:
             plan.problem = step.problem
     plan.fingerprint = fingerprint_of(plan, of_secret)

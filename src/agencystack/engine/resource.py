@@ -52,11 +52,13 @@ class Reading:
         image: whatever else :meth:`Resource.restore` needs to put back exactly what was there (raw lines of a
             file); JSON, kept sealed, never compared.
         foreign: set when what is there works and is not ours; a product's factory default is not foreign.
+        warnings: what the plan should say about what is there.
     """
 
     fields: Fields | None
     image: Mapping[str, Any] = field(default_factory=dict)
     foreign: Foreign | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def absent(self) -> bool:

@@ -19,6 +19,7 @@ from agencystack.engine.registry import TYPES, Found, Registry
 from agencystack.engine.resource import Permission
 from agencystack.engine.runlog import RunLog
 from agencystack.engine.undoing import UndoPlan, carry_out, plan_undo
+from agencystack.engine.unproven import Unproven
 from agencystack.engine.workshop import Observer, Result, Workshop
 from agencystack.stack.errors import AgencyStackError, ExitCode, UsageError
 from agencystack.stack.model import SHARED, Stack
@@ -72,6 +73,7 @@ class Session:
         state = context.home.state_dir
         self.ledger = Ledger(state, context.sealed)
         self.records = Records(state)
+        self.unproven = Unproven(state)
         self.locks = Locks(state)
         self._observer = observer
         self._log: RunLog | None = None
@@ -127,10 +129,17 @@ class Session:
         return plan
 
     def integrate(
-        self, plan: Plan, granted: dict[Key, Permission] | None = None, *, reprove: bool = False
+        self, plan: Plan, granted: dict[Key, Permission] | None = None, *, reprove: bool = False, keep: bool = False
     ) -> list[Result]:
-        """Carry out a plan, prove, record, and add to the history what happened. The caller holds :meth:`locked`."""
-        results = apply(plan, self._workshop(), granted, reprove=reprove)
+        """Carry out a plan, prove, record, and add to the history what happened. The caller holds :meth:`locked`.
+
+        Args:
+            plan: made in this session.
+            granted: permissions a person gave after seeing the plan.
+            reprove: prove also what is proven.
+            keep: leave what was changed although its proof fails, for a person who wants to look at it.
+        """
+        results = apply(plan, self._workshop(), granted, reprove=reprove, keep=keep)
         for result in results:
             if result.changes or result.error or result.proofs:
                 self._remember("integrate", result.plan.site, result.plan.integration, result.status,
@@ -165,6 +174,7 @@ class Session:
                 declaration = plan.integration.declaration
                 if run is None or not self._touched(plan.site):
                     self.records.delete(plan.site.client, declaration.type, declaration.application)
+                    self.unproven.settle(plan.name)
                 changes = sum(step.change is not None for step in plan.steps)
                 notes = "; ".join(note for step in plan.steps for note in step.left)
                 self._remember("undo", plan.site, plan.integration, "undone", changes, notes)
@@ -201,8 +211,8 @@ class Session:
 
     def _workshop(self) -> Workshop:
         return Workshop(
-            self.context, self.ledger, self.records, self.locks, self.log, self.command, self._observer
-        )  # fmt: skip
+            self.context, self.ledger, self.records, self.unproven, self.locks, self.log, self.command, self._observer
+        )
 
     def _applied(self, site: Site) -> bool:
         """Say whether anything of this integration is on record, complete or not."""
@@ -233,6 +243,7 @@ class Session:
             settings=self.stack.application(client, declaration.type, declaration.application),
             context=self.context,
             name=name,
+            groups=self.stack.clients[client].roles_in(declaration.application),
         )
         selection.sites.append((found.integration, site))
         if found.replaces:

@@ -12,6 +12,7 @@ from agencystack.engine.planning import IntegrationPlan, Status, Step
 from agencystack.engine.records import ProofRecord, Records
 from agencystack.engine.resource import Change
 from agencystack.engine.runlog import RunLog
+from agencystack.engine.unproven import Unproven
 from agencystack.stack.errors import AgencyStackError, ExitCode
 
 
@@ -34,6 +35,7 @@ class Result:
         reason: why it is not ``applied``.
         changes: the resources that this run changed.
         exit_code: what this integration alone would end the command with.
+        to_take_back: both sides are to be what they were before.
     """
 
     plan: IntegrationPlan
@@ -43,6 +45,7 @@ class Result:
     proofs: list[ProofRecord] = field(default_factory=list)
     error: AgencyStackError | None = None
     exit_code: ExitCode = ExitCode.DONE
+    to_take_back: bool = False
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Workshop:
     context: Context
     ledger: Ledger
     records: Records
+    unproven: Unproven
     locks: Locks
     log: RunLog
     command: str

@@ -21,6 +21,7 @@ from agencystack.stack.values import (
     Name,
     Network,
     OneLine,
+    RealmName,
     SshHost,
     Url,
     UserName,
@@ -133,6 +134,9 @@ class WordPress(Component):
     """A WordPress site."""
 
     mailer: Literal["wp-mail-smtp", "connector"] = Field(default="wp-mail-smtp", description="What sends its mail.")
+    login: Literal["connector", "miniorange", "openid-connect-generic"] = Field(
+        default="connector", description="Plugin that lets people log in through Keycloak."
+    )
 
 
 class ERPNext(Component):
@@ -165,6 +169,19 @@ class Administered(Component):
     admin_password: SecretReference | None = Field(default=None, description="That administrator's password.")
 
 
+class Keycloak(Administered):
+    """The identity provider; reached as an administrator, or as a service account by its client's secret."""
+
+    realm: RealmName = Field(
+        default="agencystack", description="Realm people log in to; {client} in it makes one realm a client."
+    )
+    admin_realm: OneLine = Field(default="master", description="Realm the administrator belongs to.")
+    admin_client: OneLine = Field(default="admin-cli", description="Client that administrator uses.")
+    admin_client_secret: SecretReference | None = Field(
+        default=None, description="Secret of a service account, instead of a password."
+    )
+
+
 class CustomComponent(Component):
     """A product of one's own, for a drop-in integration."""
 
@@ -192,7 +209,7 @@ class Components(_Model):
     erpnext: ERPNext | None = None
     listmonk: Listmonk | None = None
     chatwoot: Chatwoot | None = None
-    keycloak: Administered | None = None
+    keycloak: Keycloak | None = None
     grafana: Administered | None = None
     loki: Component | None = None
     alloy: Component | None = None
@@ -232,6 +249,9 @@ class ApplicationSettings(_Model):
 Integrations = dict[Type, dict[Name, ApplicationSettings]]
 
 
+Roles = Annotated[tuple[OneLine, ...], Field(strict=False, min_length=1)]
+
+
 class Shared(_Model):
     """What all clients share."""
 
@@ -243,7 +263,14 @@ class Client(_Model):
 
     domain: Domain = Field(description="Its mail addresses end in it.")
     components: Components = _NO_COMPONENTS
+    groups: dict[Name, dict[Name, Roles]] = Field(
+        default={}, description="Who may do what: by group of people, the roles in each application."
+    )
     integrations: Integrations = {}
+
+    def roles_in(self, application: str) -> dict[str, tuple[str, ...]]:
+        """Return the roles each group of people has in an application; groups that have none there are left out."""
+        return {group: of[application] for group, of in self.groups.items() if application in of}
 
 
 class Stack(_Model):

@@ -110,6 +110,14 @@ Name = Annotated[
         "lower-case letters, digits and dashes, such as my-shop",
     ),
 ]
+RealmName = Annotated[
+    str,
+    Written(
+        r"(?!master$)([A-Za-z0-9_.-]|\{client\})+",
+        "cannot be a realm for people",
+        "letters, digits, dashes, dots and underscores, with {client} in it for one realm a client; never master",
+    ),
+]
 ContainerName = Annotated[
     str,
     Written(
