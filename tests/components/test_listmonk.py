@@ -113,7 +113,7 @@ def test_one_that_does_not_come_back(url: str, tmp_path: Path, listmonk: Listmon
         settings["smtp"][0] |= {"password": "", "auth_protocol": "oauth"}
         person.put("/api/settings", json=settings)
     with pytest.raises(Unavailable, match=r"did not come back within 0.5 s"):
-        listmonk._await_restart("", 0.5)
+        listmonk._api._await_restart("", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,12 @@ def test_a_read_waits_out_the_restart_that_somebody_elses_save_caused(monkeypatc
             raise answer
         return answer
 
-    monkeypatch.setattr(client, "_data", data)
+    monkeypatch.setattr(client._api, "data", data)
     assert client.version() == "6.2.0"
 
 
 def test_a_listmonk_that_is_down_is_said_to_be_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Listmonk(ComponentRef("acme", "listmonk"), "http://127.0.0.1:9", "agencystack", Secret("token"))
-    monkeypatch.setattr("agencystack.components.listmonk.RESTART_GAP", 0.2)
+    monkeypatch.setattr("agencystack.components.listmonk.api.RESTART_GAP", 0.2)
     with pytest.raises(Unavailable):
         client.settings()
