@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
-
+from agencystack.components.erpnext.login import ErpNextLogin
 from agencystack.components.erpnext.models import EmailAccount, EmailDomain, SentMail
-from agencystack.components.erpnext.refusals import MailServer, Refusal, explain, mail_error
+from agencystack.components.erpnext.refusals import MailServer, Refusal, mail_error
 from agencystack.components.erpnext.sending import Sending, hanging
 from agencystack.components.erpnext.site import FrappeSite, Model, Values, resource
-from agencystack.stack.errors import ComponentRef, Refused, Unavailable
-from agencystack.stack.secrets import Secret, redact
+from agencystack.components.erpnext.users import ErpNextUsers
+from agencystack.stack.errors import ComponentRef, Unavailable
+from agencystack.stack.secrets import Secret
 
 # ERPNext itself waits up to 120 s for a mail server and then gives no answer at all (facts/erpnext.md "Email").
 MAIL_LIMIT = 45.0
@@ -45,6 +44,8 @@ class ErpNext(FrappeSite):
         mail_limit: float = MAIL_LIMIT,
     ) -> None:
         super().__init__(where, api_url, api_key, api_secret, ca_file=ca_file, host_header=host_header)
+        self.login = ErpNextLogin(self)
+        self.users = ErpNextUsers(self)
         self._mail_limit = mail_limit
         self._accounts: tuple[EmailAccount, ...] | None = None
         self._accounts_lock = threading.RLock()
@@ -172,7 +173,7 @@ class ErpNext(FrappeSite):
         if not answer.is_success:
             raise mail_error(self.where, doing, Refusal.from_body(answer.status_code, data), server)
         saved = self.model(model, self.stored(data))
-        self._check_kept(doing, model, values, saved, data)
+        self.check_kept(doing, model, values, saved, data)
         return saved
 
     def _known(self, name: str) -> dict[str, object]:
@@ -187,27 +188,6 @@ class ErpNext(FrappeSite):
             return ""
         others = (account for account in self.email_accounts() if account.default_outgoing and account.name != name)
         return next((f'{_server(other.model_dump()).outgoing} of Email Account "{other.name}"' for other in others), "")
-
-    def _check_kept(self, doing: str, model: type[BaseModel], values: Values, saved: BaseModel, answer: Any) -> None:
-        """ERPNext answers 200 and drops what it does not know or does not want (facts/erpnext.md "Resource API")."""
-        wanted, stored = self.model(model, {"name": "", **values}), answer["data"]
-        dropped = [
-            field
-            for field, value in values.items()
-            if (
-                getattr(wanted, field) != getattr(saved, field)
-                if field in model.model_fields
-                else _comparable(value) != _comparable(stored.get(field))
-            )
-        ]
-        if dropped:
-            words = explain(answer) if "_server_messages" in answer else ""
-            raise Refused(
-                f"accepted to {doing} but did not keep {', '.join(sorted(dropped))}"
-                + (f" (it said: {redact(words)})" if words else ""),
-                component=self.where,
-                remedy="check that this version of ERPNext has these fields and that nothing customises them",
-            )
 
     def send_mail(
         self, to: str, subject: str, html: str, *, sender: str | None = None, limit: float | None = None
@@ -232,11 +212,6 @@ class ErpNext(FrappeSite):
 
 def _as_sent(values: Values) -> dict[str, object]:
     return {field: int(value) if isinstance(value, bool) else value for field, value in values.items()}
-
-
-def _comparable(value: object) -> str:
-    # ERPNext stores checks as 0 and 1, some numbers as text, and leaves unset fields out.
-    return str(int(value)) if isinstance(value, bool) else str(value or "")
 
 
 def _server(values: Values) -> MailServer:

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from agencystack.components.erpnext.refusals import Refusal, explain
 from agencystack.components.http import DEFAULT_TIMEOUT, HttpApi
-from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef
-from agencystack.stack.secrets import Secret
+from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, Refused
+from agencystack.stack.secrets import Secret, redact
 
 NOT_FOUND = 404
+# How HttpApi words the answer of a product that knows us and does not let us.
+FORBIDDEN = "answered 403"
 
 _VERSIONS = "frappe.utils.change_log.get_versions"
 _LOGGED_USER = "frappe.auth.get_logged_user"
@@ -115,6 +117,19 @@ class FrappeSite:
             return None
         raise refusal.error(self.where, doing)
 
+    def single(self, doctype: str) -> dict[str, Any] | None:
+        """Return a Single document, such as ``System Settings``, or ``None`` where the user of our key may not read it.
+
+        Raises:
+            ComponentError: as :meth:`document`; where there is no such doctype it is ``Refused``.
+        """
+        try:
+            return self.document(doctype, doctype)
+        except AuthenticationFailed as error:
+            if error.message.startswith(FORBIDDEN):
+                return None
+            raise
+
     def insert(self, doctype: str, values: Values) -> dict[str, Any]:
         """Create a document and return it as stored. Raises as :meth:`document`."""
         return self.stored(self.done("POST", resource(doctype), f"create {doctype}", body=dict(values)))
@@ -211,7 +226,7 @@ class FrappeSite:
 
     def _not_allowed(self, error: AuthenticationFailed) -> AuthenticationFailed:
         # 401 is a wrong key or secret; 403 a right one whose user lacks a permission, or none at all.
-        if error.message.startswith("answered 403"):
+        if error.message.startswith(FORBIDDEN):
             remedy = "give the user of api_key in stack.yaml the role System Manager in ERPNext"
         else:
             remedy = (
@@ -247,6 +262,40 @@ class FrappeSite:
             wrong = ", ".join(str(one["loc"][0]) for one in error.errors() if one["loc"])
             raise self.bad_shape(f"{model.__name__} (fields: {wrong})") from None
 
+    def check_kept(
+        self, doing: str, model: type[BaseModel], values: Values, saved: BaseModel, answer: Mapping[str, Any]
+    ) -> None:
+        """Make sure a save kept what it was given: Frappe answers 200 and drops what it does not know or want.
+
+        Args:
+            doing: such as ``save Email Account "Mail"``.
+            model: what the document is read as.
+            values: what was sent.
+            saved: the document as the answer shows it.
+            answer: the whole answer; it may hold words about what was dropped (facts: "Resource API").
+
+        Raises:
+            Refused: a value is another than was sent.
+        """
+        wanted, stored = self.model(model, {"name": "", **values}), answer["data"]
+        dropped = [
+            field
+            for field, value in values.items()
+            if (
+                getattr(wanted, field) != getattr(saved, field)
+                if field in model.model_fields
+                else _comparable(value) != _comparable(stored.get(field))
+            )
+        ]
+        if dropped:
+            words = explain(answer) if "_server_messages" in answer else ""
+            raise Refused(
+                f"accepted to {doing} but did not keep {', '.join(sorted(dropped))}"
+                + (f" (it said: {redact(words)})" if words else ""),
+                component=self.where,
+                remedy="check that this version of ERPNext has these fields and that nothing customises them",
+            )
+
     def bad_shape(self, what: str) -> BadAnswer:
         """Return the error for an answer in JSON that is not what the interface promises."""
         return BadAnswer(
@@ -260,6 +309,11 @@ def resource(doctype: str, name: str | None = None) -> str:
     """Return the path of a doctype, or of one document: any name is allowed in a path when it is fully encoded."""
     path = f"/api/resource/{quote(doctype, safe='')}"
     return path if name is None else f"{path}/{quote(name, safe='')}"
+
+
+def _comparable(value: object) -> str:
+    # Frappe stores checks as 0 and 1, some numbers as text, and leaves unset fields out.
+    return str(int(value)) if isinstance(value, bool) else str(value or "")
 
 
 def _is_absent(refusal: Refusal) -> bool:
