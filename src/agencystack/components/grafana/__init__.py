@@ -1,0 +1,7 @@
+"""Grafana: single sign-on settings, users, organisations, health."""
+
+from agencystack.components.grafana.client import Grafana
+from agencystack.components.grafana.people import Membership, Organisation, User
+from agencystack.components.grafana.sso import ROLES, OAuthSettings, role_path
+
+__all__ = ["ROLES", "Grafana", "Membership", "OAuthSettings", "Organisation", "User", "role_path"]

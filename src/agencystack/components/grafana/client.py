@@ -1,0 +1,197 @@
+"""One Grafana: its single sign-on settings, the people in it, and whether it is well.
+
+Source: Grafana's own code and documentation, as told in ``tests/contract/recordings/grafana``; not verified against
+the running product, which could not be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from agencystack.components.grafana.people import Membership, Organisation, User
+from agencystack.components.grafana.sso import CALLBACK, PROVIDER, OAuthSettings
+from agencystack.components.http import HttpApi
+from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused
+from agencystack.stack.secrets import Secret, redact
+
+Part = TypeVar("Part")
+SSO = f"/api/v1/sso-settings/{PROVIDER}"
+FRONTEND = "/api/frontend/settings"
+
+
+class Grafana:
+    """One Grafana.
+
+    Args:
+        where: the component, for error messages.
+        api_url: as we reach it.
+        user: a server administrator, for HTTP Basic; what concerns users of the whole server asks for one.
+        password: of ``user``.
+        token: of a service account instead; it reads and writes settings where its role allows it.
+        ca_file: certificate authority of ``api_url``; the system's when absent.
+
+    Raises:
+        ConfigurationError: neither or both credentials are given.
+    """
+
+    def __init__(
+        self,
+        where: ComponentRef,
+        api_url: str,
+        *,
+        user: str = "",
+        password: Secret | None = None,
+        token: Secret | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self.where = where
+        if (password is None) == (token is None):
+            raise ConfigurationError("needs a server administrator's password or a token", component=where)
+        self._api = HttpApi(
+            where,
+            api_url,
+            auth=(user, password.reveal()) if password else None,
+            headers={"Authorization": f"Bearer {token.reveal()}"} if token else None,
+            ca_file=ca_file,
+            remedies={
+                401: "check the credential in stack.yaml; HTTP Basic may be switched off ([auth.basic] enabled)",
+                403: "name a server administrator in stack.yaml: single sign-on and users belong to the whole server",
+            },
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    def version(self) -> str:
+        """Return the version, such as ``12.2.0``.
+
+        Raises:
+            AuthenticationFailed, Unavailable, BadAnswer: as for every call.
+        """
+        said = self._api.call("GET", "/api/health").get("version")
+        # Anonymous callers and [auth.anonymous] hide_version get none of it.
+        return str(said or self._frontend("buildInfo")["version"])
+
+    def is_well(self) -> bool:
+        """Say whether it reaches its database; Grafana answers 503 where it does not.
+
+        Raises:
+            Unavailable: it does not, or it cannot be reached.
+        """
+        return bool(self._api.call("GET", "/api/health").get("database") == "ok")
+
+    def root_url(self) -> str:
+        """Return its public address as its own configuration has it, without a slash at the end."""
+        return str(self._frontend("appUrl")).rstrip("/")
+
+    def redirect_uri(self) -> str:
+        """Return where it wants the provider to send people back to; made of :meth:`root_url`."""
+        return self.root_url() + CALLBACK
+
+    def has_login_form(self) -> bool:
+        """Say whether a password can be entered on its login page."""
+        return not self._frontend("disableLoginForm")
+
+    def oauth(self) -> OAuthSettings | None:
+        """Return the settings of the OAuth provider, those of file and environment included.
+
+        Returns:
+            None where this Grafana has no such interface: older than 10.4 (before 11 behind a switch), or the
+            provider is not among ``[sso_settings] configurable_providers``. Then the environment decides.
+
+        Raises:
+            AuthenticationFailed: the credential is no server administrator's.
+            BadAnswer: they are not in the form this client knows.
+        """
+        answer = self._or_absent("GET", SSO)
+        return None if answer is None else self._parsed(OAuthSettings.of, answer)
+
+    def save_oauth(self, wanted: OAuthSettings) -> OAuthSettings:
+        """Save the settings of the OAuth provider and return what Grafana holds then.
+
+        It uses them at once; other instances of one Grafana within a minute (``[sso_settings] reload_interval``).
+
+        Args:
+            wanted: all of them: whatever was saved before and is not in it is gone.
+
+        Raises:
+            Refused: Grafana declined the values, or has no such interface.
+        """
+        self._done("PUT", SSO, wanted.wire())
+        saved = self.oauth()
+        if saved is None:
+            raise BadAnswer("saved the single sign-on settings, and now has none", component=self.where)
+        return saved
+
+    def reset_oauth(self) -> None:
+        """Remove what was saved, so that file and environment decide again; nothing to do where nothing was."""
+        self._or_absent("DELETE", SSO)
+
+    def me(self) -> User:
+        """Return whose password the client uses; that it answers proves the login that does not need the provider."""
+        return self._parsed(User.model_validate, self._api.call("GET", "/api/user"))
+
+    def user(self, login_or_email: str) -> User | None:
+        """Return a user of the server, or None."""
+        answer = self._or_absent("GET", f"/api/users/lookup?loginOrEmail={quote(login_or_email, safe='')}")
+        return None if answer is None else self._parsed(User.model_validate, answer)
+
+    def memberships(self, user: User) -> tuple[Membership, ...]:
+        """Return the organisations of ``user`` with the role in each."""
+        rows = self._api.call("GET", f"/api/users/{user.id}/orgs")
+        return tuple(self._parsed(Membership.model_validate, row) for row in rows)
+
+    def delete_user(self, user: User) -> None:
+        """Delete ``user`` from the server; nothing to do where it is gone."""
+        self._or_absent("DELETE", f"/api/admin/users/{user.id}")
+
+    def organisations(self) -> tuple[Organisation, ...]:
+        """Return all organisations."""
+        rows = self._api.call("GET", "/api/orgs")
+        return tuple(self._parsed(Organisation.model_validate, row) for row in rows)
+
+    def _frontend(self, key: str) -> Any:
+        return self._parsed(lambda answer: answer[key], self._api.call("GET", FRONTEND))
+
+    def _or_absent(self, method: str, path: str) -> Any:
+        """Send one request; None where Grafana knows no such thing, else what it answered (empty for 204)."""
+        answer = self._api.send(method, path)
+        if answer.status_code == 404:
+            return None
+        if answer.status_code == 204:
+            return {}
+        data = self._api.decode(answer)
+        if not answer.is_success:
+            raise self._refused(answer.status_code, method, path, data)
+        return data
+
+    def _done(self, method: str, path: str, body: object) -> None:
+        answer = self._api.send(method, path, body=body)
+        if answer.status_code != 204:
+            raise self._refused(answer.status_code, method, path, self._api.decode(answer))
+
+    def _refused(self, status: int, method: str, path: str, data: Any) -> Refused:
+        words = data.get("message", data) if isinstance(data, dict) else data
+        return Refused(f"answered {status} to {method} {path}: {redact(str(words))[:500]}", component=self.where)
+
+    def _parsed(self, parse: Callable[[Any], Part], answer: Any) -> Part:
+        try:
+            return parse(answer)
+        except (ValidationError, KeyError, TypeError, AttributeError) as error:
+            reason = _first_mistake(error) if isinstance(error, ValidationError) else f"no {error}"
+            raise BadAnswer(
+                f"answered in an unknown form: {reason}",
+                component=self.where,
+                remedy="check that api_url in stack.yaml leads to Grafana",
+            ) from error
+
+
+def _first_mistake(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
