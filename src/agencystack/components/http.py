@@ -53,7 +53,7 @@ class HttpApi:
             base_url=self.base_url,
             headers=dict(headers or {}),
             auth=auth,
-            verify=_trust(ca_file),
+            verify=trust(ca_file),
             timeout=DEFAULT_TIMEOUT,
             # Every interface we use takes a credential with each call; a session beside it could only contradict it
             # (ERPNext sets the cookies of a guest in answer to a token, facts/erpnext.md "Auth").
@@ -187,7 +187,7 @@ class HttpApi:
 
 
 @functools.cache
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
     """Return what verifies certificates; made once, as it takes 20 ms and half a megabyte to load the authorities."""
     return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from agencystack.components.chatwoot import Chatwoot
 from agencystack.components.erpnext import ErpNext
+from agencystack.components.keycloak import AdminLogin, Keycloak
 from agencystack.components.listmonk import Listmonk
 from agencystack.components.mailu import Mailu
 from agencystack.components.wordpress import WordPress
@@ -19,6 +20,7 @@ from agencystack.stack.model import Chatwoot as ChatwootSettings
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
 from agencystack.stack.model import Exec, place
+from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import Listmonk as ListmonkSettings
 from agencystack.stack.model import Mailu as MailuSettings
 from agencystack.stack.model import WordPress as WordPressSettings
@@ -58,6 +60,24 @@ def listmonk(component: Component, context: Context) -> Listmonk:
     def connect() -> Listmonk:
         token = context.resolve(settings.api_token)
         return Listmonk(component.ref, settings.reached_by_us(), settings.api_user, token, ca_file=ca_file(settings))
+
+    return context.connection(component.ref, connect)
+
+
+def keycloak(component: Component, context: Context) -> Keycloak:
+    """Return the client of a Keycloak."""
+    settings = settings_of(component, KeycloakSettings)
+
+    def connect() -> Keycloak:
+        password, secret = settings.admin_password, settings.admin_client_secret
+        login = AdminLogin(
+            realm=settings.admin_realm,
+            user=settings.admin_user or "admin",
+            password=context.resolve(password) if password else None,
+            client_id=settings.admin_client,
+            client_secret=context.resolve(secret) if secret else None,
+        )
+        return Keycloak(component.ref, settings.reached_by_us(), login, ca_file=ca_file(settings))
 
     return context.connection(component.ref, connect)
 

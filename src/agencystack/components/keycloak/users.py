@@ -28,6 +28,21 @@ class RealmUsers(RealmGroups):
         found = (user for user in self._find(username=prefix) if user.username.startswith(prefix.lower()))
         return tuple(sorted(found, key=lambda user: user.username))
 
+    def count_users(self) -> int:
+        """Return how many people the realm has."""
+        with self._understood():
+            return int(self._admin.users_count())
+
+    def has_members(self, path: str) -> bool:
+        """Say whether somebody is in a group, or a group below it is there; no where it is absent."""
+        found = self._by_path(path)
+        if found is None:
+            return False
+        if found.get("subGroupCount") or found.get("subGroups"):
+            return True
+        with self._understood():
+            return bool(self._admin.get_group_members(found["id"], {"first": 0, "max": 1}))
+
     def create_user(
         self,
         username: str,

@@ -1,0 +1,70 @@
+"""What a proof must know of an application to walk in through its door, as a person would."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agencystack.components.browser import Browser, Page, Place
+from agencystack.integrations.sso.probe import Probe
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who an application says is logged in.
+
+    Args:
+        name: login or address, as the application has it.
+        email: address it knows them by.
+        roles: their roles in it, sorted.
+    """
+
+    name: str
+    email: str
+    roles: tuple[str, ...]
+
+
+class Door(ABC):
+    """One application's login, session and logout, over plain HTTP.
+
+    Attributes:
+        place: its addresses.
+        start: public address that sends a browser to Keycloak.
+        administrators: roles that rule the application; nobody gets them for a proof unless a person says so.
+    """
+
+    place: Place
+    start: str
+    administrators: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def visitor(self, browser: Browser, probe: Probe) -> Visitor | None:
+        """Return whom the application takes the browser's owner for, asked of the application; None for nobody."""
+
+    @abstractmethod
+    def leave(self, browser: Browser) -> Page:
+        """Log out as a person does."""
+
+    @abstractmethod
+    def forget(self, probe: Probe) -> None:
+        """Remove what the probe left in the application; nothing to do where it never got in."""
+
+    @abstractmethod
+    def expected(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """Return what :class:`Visitor.roles` is, sorted, for somebody whose groups give ``roles``."""
+
+    def words(self, page: Page) -> str:
+        """Return what the application tells a person on ``page`` about why they are not in."""
+        found = page.contents
+        texts = (found.texts.get(name, "") for name in ("login_error", "error", "message"))
+        return next(filter(None, texts), found.title)
+
+
+class ChecksTokens(ABC):
+    """A door whose keeper can be shown a token and says what he thinks of it."""
+
+    @abstractmethod
+    def refusal(self, token: str) -> str:
+        """Return why the application refuses ``token``, empty when it would let its bearer in."""
