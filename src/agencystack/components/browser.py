@@ -105,6 +105,10 @@ class Browser:
             return self._go("POST", url, filled)
         return self._go("GET", urlunsplit(urlsplit(url)._replace(query=urlencode(filled))), None)
 
+    def post(self, url: str, values: Mapping[str, str]) -> Page:
+        """Send ``values`` to ``url`` as a form does; raises as :meth:`open`."""
+        return self._go("POST", url, values)
+
     def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Return the answer to one GET with the session's cookies, redirects not followed; raises as :meth:`open`."""
         return self._send("GET", url, None, headers or {})

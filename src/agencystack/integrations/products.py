@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from agencystack.components.chatwoot import Chatwoot
 from agencystack.components.erpnext import ErpNext
+from agencystack.components.grafana import Grafana
 from agencystack.components.keycloak import AdminLogin, Keycloak
 from agencystack.components.listmonk import Listmonk
 from agencystack.components.mailu import Mailu
@@ -16,10 +17,10 @@ from agencystack.engine.context import Component, Context
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
+from agencystack.stack.model import Administered, Exec, place
 from agencystack.stack.model import Chatwoot as ChatwootSettings
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
-from agencystack.stack.model import Exec, place
 from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import Listmonk as ListmonkSettings
 from agencystack.stack.model import Mailu as MailuSettings
@@ -60,6 +61,18 @@ def listmonk(component: Component, context: Context) -> Listmonk:
     def connect() -> Listmonk:
         token = context.resolve(settings.api_token)
         return Listmonk(component.ref, settings.reached_by_us(), settings.api_user, token, ca_file=ca_file(settings))
+
+    return context.connection(component.ref, connect)
+
+
+def grafana(component: Component, context: Context) -> Grafana:
+    """Return the client of a Grafana."""
+    settings = settings_of(component, Administered)
+
+    def connect() -> Grafana:
+        password = context.resolve(settings.admin_password) if settings.admin_password else None
+        user = settings.admin_user or "admin"
+        return Grafana(component.ref, settings.reached_by_us(), user=user, password=password, ca_file=ca_file(settings))
 
     return context.connection(component.ref, connect)
 

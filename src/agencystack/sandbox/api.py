@@ -260,7 +260,7 @@ def _absent(folder: SandboxFolder, began: float) -> SandboxReport:
 
 
 def _components(plan: SandboxPlan) -> tuple[ComponentReport, ...]:
-    chosen = [ComponentReport(name, plan.real[name], plan.because[name]) for name in CAN_BE_REAL]
+    chosen = [ComponentReport(name, plan.is_real(name), plan.because.get(name, "")) for name in CAN_BE_REAL]
     always = [ComponentReport(name, real=False, because="always a stand-in") for name in ALWAYS_STAND_INS]
     return (*chosen, *always)
 

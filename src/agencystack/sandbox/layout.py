@@ -18,6 +18,12 @@ from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
 from agencystack.stack.secrets import Secret
 
+# Who may do what, in the words of each product.
+GROUPS = {
+    "staff": {"wordpress": ["editor"], "erpnext": ["Sales User"]},
+    "customers": {"wordpress": ["subscriber"]},
+    "owners": {"wordpress": ["administrator"], "erpnext": ["Sales Manager", "System Manager"]},
+}
 HEADER = "# Written by agencystack sandbox. Yours to change: it is written anew only by sandbox reset.\n"
 
 
@@ -63,7 +69,7 @@ class _Writer:
     def stack(self) -> dict[str, Any]:
         return {
             "version": 1,
-            "shared": {"components": {"mailu": self._mailu()}},
+            "shared": {"components": {"mailu": self._mailu(), **self._keycloak()}},
             "clients": {client: self._client(client) for client in self._plan.clients},
         }
 
@@ -78,9 +84,28 @@ class _Writer:
             "sandbox": True,
         }
 
+    def _keycloak(self) -> dict[str, Any]:
+        if not self._plan.is_real("keycloak"):
+            return {}
+        port = self._ports["keycloak"]
+        self._credentials.ensure("keycloak/admin-password")
+        # Public and internal address differ, as they do where products run in containers.
+        described = {
+            "url": f"http://localhost:{port}",
+            "internal_url": f"http://{LOOPBACK}:{port}",
+            "admin_user": "admin",
+            "admin_password": self._credentials.reference("keycloak/admin-password"),
+            "sandbox": True,
+        }
+        return {"keycloak": described}
+
+    def _groups(self) -> dict[str, Any]:
+        return {"groups": GROUPS} if self._plan.is_real("keycloak") else {}
+
     def _client(self, client: str) -> dict[str, Any]:
         return {
             "domain": domain_of(client),
+            **self._groups(),
             "components": {
                 "wordpress": self._wordpress(client),
                 "erpnext": self._erpnext(client),

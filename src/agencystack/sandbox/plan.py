@@ -14,7 +14,9 @@ from agencystack.stack.errors import ConfigurationError, UsageError
 from agencystack.stack.files import write_atomically
 
 # Names --real takes. "mail" is Postfix and Dovecot behind the stand-in of Mailu's REST interface.
-CAN_BE_REAL = ("mail", "wordpress")
+CAN_BE_REAL = ("mail", "wordpress", "keycloak")
+# There is no stand-in of it, and it takes longer to start than all others together: only where somebody names it.
+ON_REQUEST = ("keycloak",)
 ALWAYS_STAND_INS = ("mailu", "erpnext", "listmonk", "chatwoot")
 # Nothing was recorded from the real product yet.
 UNVERIFIED = ("chatwoot",)
@@ -136,7 +138,12 @@ class SandboxPlan(BaseModel):
     def port_names(self) -> list[str]:
         """Return what needs a port, whether a stand-in or the real product listens there."""
         products = [f"{client}/{name}" for client in self.clients for name in PER_CLIENT]
-        return ["mailu", *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *products]
+        shared = ["keycloak", "keycloak-management"] if self.is_real("keycloak") else []
+        return ["mailu", *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
+
+    def is_real(self, name: str) -> bool:
+        """Say whether a component is the real product; a sandbox made before we knew it does not have it."""
+        return self.real.get(name, False)
 
     def stand_in_names(self) -> list[str]:
         """Return the stand-ins that answer HTTP."""
@@ -160,7 +167,8 @@ def make_plan(clients: int, real: Literal["auto", "none"] | Sequence[str], obsta
 
     Args:
         clients: how many clients.
-        real: ``auto`` for what this machine has, ``none``, or names out of ``CAN_BE_REAL`` that must be real.
+        real: ``auto`` for what this machine has and starts quickly, ``none``, or names out of ``CAN_BE_REAL`` that
+            must be real; ``auto`` may stand among them.
         obstacles: why a component cannot be real here; no entry when it can.
 
     Raises:
@@ -170,23 +178,26 @@ def make_plan(clients: int, real: Literal["auto", "none"] | Sequence[str], obsta
     obstacles = dict(obstacles)
     if clients > 1:
         obstacles["wordpress"] = "one database server and PHP per client would be too much"
-    wanted = CAN_BE_REAL if real == "auto" else () if real == "none" else tuple(real)
-    unknown = sorted(set(wanted) - set(CAN_BE_REAL))
+    named = (real,) if isinstance(real, str) else tuple(real)
+    asked = tuple(name for name in named if name not in {"auto", "none"})
+    quick = tuple(name for name in CAN_BE_REAL if name not in ON_REQUEST) if "auto" in named else ()
+    wanted = {*asked, *quick}
+    unknown = sorted(wanted - set(CAN_BE_REAL))
     if unknown:
         raise UsageError(
             f"--real does not know {', '.join(unknown)}", remedy=f"use {', '.join(CAN_BE_REAL)}, auto or none"
         )
-    impossible = [f"{name}: {obstacles[name]}" for name in wanted if name in obstacles]
-    if impossible and real != "auto":
+    impossible = [f"{name}: {obstacles[name]}" for name in asked if name in obstacles]
+    if impossible:
         raise UsageError(f"cannot be real here: {'; '.join(impossible)}", remedy="use --real auto")
     chosen = {name: name in wanted and name not in obstacles for name in CAN_BE_REAL}
-    because = {name: _reason(name in wanted, obstacles.get(name)) for name in CAN_BE_REAL}
+    because = {name: _reason(name, name in wanted, obstacles.get(name)) for name in CAN_BE_REAL}
     return SandboxPlan(clients=ids, real=chosen, because=because)
 
 
-def _reason(wanted: bool, obstacle: str | None) -> str:
+def _reason(name: str, wanted: bool, obstacle: str | None) -> str:
     if not wanted:
-        return "not asked for"
+        return f"on request: --real auto,{name}" if name in ON_REQUEST else "not asked for"
     return obstacle or "its programs are on this machine"
 
 

@@ -31,13 +31,20 @@ class Door(ABC):
 
     Attributes:
         place: its addresses.
-        start: public address that sends a browser to Keycloak.
         administrators: roles that rule the application; nobody gets them for a proof unless a person says so.
+        ends_keycloak_session: logging out of the application logs out of Keycloak, too.
     """
 
     place: Place
-    start: str
     administrators: ClassVar[frozenset[str]] = frozenset()
+    ends_keycloak_session: bool = True
+
+    @abstractmethod
+    def begin(self, browser: Browser) -> Page:
+        """Go from the application's login page to Keycloak, by what a person would press there."""
+
+    def admit(self, probe: Probe, roles: tuple[str, ...]) -> None:  # noqa: B027 - most doors have nothing to do
+        """Do what `agencystack roles sync` does for a person; nothing where the login itself gives the roles."""
 
     @abstractmethod
     def visitor(self, browser: Browser, probe: Probe) -> Visitor | None:
@@ -57,9 +64,7 @@ class Door(ABC):
 
     def words(self, page: Page) -> str:
         """Return what the application tells a person on ``page`` about why they are not in."""
-        found = page.contents
-        texts = (found.texts.get(name, "") for name in ("login_error", "error", "message"))
-        return next(filter(None, texts), found.title)
+        return page.contents.title
 
 
 class ChecksTokens(ABC):

@@ -53,6 +53,9 @@ class Entrance:
         """Have a probe user in ``groups`` with a browser of their own; nothing of them is left afterwards."""
         with probe(self.registration.realm, self.registration.site.domain, groups) as person:
             try:
+                roles = {role for path in groups for role in self.registration.roles_by_group[path]}
+                if roles:
+                    self.door.admit(person, tuple(sorted(roles)))
                 with self.browser() as browser:
                     yield person, browser
             finally:
@@ -63,13 +66,13 @@ class Entrance:
         return Browser((self.door.place, self._keycloak()))
 
     def log_in(self, browser: Browser, person: Probe, password: Secret | None = None) -> Arrival:
-        """Go from the application's start through Keycloak's form, and say where that ends.
+        """Go from the application's login page through Keycloak's form, and say where that ends.
 
         Raises:
             BadAnswer: Keycloak shows no form to log in with; says what it shows instead.
             Unavailable: a product on the way did not answer.
         """
-        page = browser.open(self.door.start)
+        page = self.door.begin(browser)
         form = page.contents.form_with(*FORM)
         if form is None or not self._at_keycloak(page):
             raise BadAnswer(self._no_form(page), component=self._where(page), remedy=self._remedy(page))

@@ -12,6 +12,7 @@ from agencystack.engine.resource import Resource
 from agencystack.engine.values import Marker
 from agencystack.integrations import products
 from agencystack.integrations.sso.client import ClientSecret, LoginClient, Registered
+from agencystack.integrations.sso.probe import Leftovers
 from agencystack.integrations.sso.realm import LoginRealm, PeopleGroup
 from agencystack.integrations.sso.roles import ClientRoles
 from agencystack.stack.errors import ConfigurationError
@@ -103,6 +104,7 @@ class Registration:
             yield PeopleGroup(self.realm, path)
         yield LoginClient(self.realm, self.client_id, self.site.name, self.registered, self._secret)
         yield ClientRoles(self.realm, self.client_id, self.managed_roles, self.roles_by_group)
+        yield Leftovers(self.realm)
 
     def former(self, key: str) -> Resource | None:
         """Return the resource in Keycloak that once had ``key``."""
@@ -113,6 +115,8 @@ class Registration:
             return LoginRealm(self.keycloak.realm(name))
         if kind == "client":
             return LoginClient(self.realm, name, self.site.name, self.registered, self._secret)
+        if key.startswith("expired probe users of realm "):
+            return Leftovers(self.keycloak.realm(key.removeprefix("expired probe users of realm ")))
         if key.startswith("roles of "):
             return ClientRoles(self.realm, key.removeprefix("roles of "), self.managed_roles, self.roles_by_group)
         return None
