@@ -1,8 +1,8 @@
 <?php
 /**
  * Plugin Name:       AgencyStack Connector
- * Description:       Connects this site to the other components of an AgencyStack: its mail goes through the agency's mail server.
- * Version:           0.1.0
+ * Description:       Connects this site to the other components of an AgencyStack: its mail goes through the agency's mail server, and people log in at the agency's Keycloak.
+ * Version:           0.2.0
  * Requires at least: 5.5
  * Requires PHP:      7.4
  * License:           GPL-2.0-or-later
@@ -18,11 +18,21 @@ if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
-const VERSION = '0.1.0';
+const VERSION = '0.2.0';
 
-require_once __DIR__ . '/includes/class-settings.php';
-require_once __DIR__ . '/includes/class-crypto.php';
-require_once __DIR__ . '/includes/class-mail.php';
+foreach ( array( 'settings', 'crypto', 'authority', 'mail' ) as $agencystack_part ) {
+	require_once __DIR__ . "/includes/class-$agencystack_part.php";
+}
+foreach ( array( 'settings', 'token', 'keys', 'roles', 'accounts', 'refusal', 'guard', 'login', 'logout', 'password' ) as $agencystack_part ) {
+	require_once __DIR__ . "/includes/class-oidc-$agencystack_part.php";
+}
+require_once __DIR__ . '/includes/class-der.php';
 
 /** Each module hooks itself in; one that is not configured does nothing. */
 ( new Mail() )->hook();
+if ( Oidc_Settings::complete() ) {
+	( new Oidc_Guard() )->hook();
+	( new Oidc_Login() )->hook();
+	( new Oidc_Logout() )->hook();
+	( new Oidc_Password() )->hook();
+}

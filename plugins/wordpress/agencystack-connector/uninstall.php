@@ -10,6 +10,11 @@ if ( ! defined( 'WP_UNINSTALL_PLUGIN' ) ) {
 }
 
 delete_option( 'agencystack_connector' );
+delete_option( 'agencystack_connector_sso' );
+delete_transient( 'agencystack_sso_keys' );
+foreach ( array( 'agencystack_sso_subject', 'agencystack_sso_made', 'agencystack_password_login' ) as $agencystack_meta ) {
+	delete_metadata( 'user', 0, $agencystack_meta, '', true );
+}
 
 $agencystack_folder = WP_CONTENT_DIR . '/uploads/agencystack-connector';
 foreach ( (array) glob( $agencystack_folder . '/ca-*.pem*' ) as $agencystack_file ) {

@@ -73,44 +73,11 @@ final class Mail {
 		if ( '' === $pem || Settings::get( 'smtp', 'host' ) !== $phpmailer->Host ) {
 			return;
 		}
-		$file = $this->authority_file( $pem );
+		$file = Authority::file( $pem );
 		if ( null !== $file ) {
 			$phpmailer->SMTPOptions['ssl']['cafile'] = $file;
 		}
 		// phpcs:enable
-	}
-
-	/**
-	 * A file with the authority, as OpenSSL only takes files. Without it the connection fails, it is never unverified.
-	 *
-	 * @param string $pem Certificates.
-	 * @return string|null Null where it cannot be written.
-	 */
-	private function authority_file( $pem ) {
-		$folder = self::folder();
-		$file   = $folder . '/ca-' . hash( 'sha256', $pem ) . '.pem';
-		// phpcs:disable WordPress.WP.AlternativeFunctions -- WP_Filesystem is for admin pages.
-		if ( is_readable( $file ) && file_get_contents( $file ) === $pem ) {
-			return $file;
-		}
-		if ( ! wp_mkdir_p( $folder ) ) {
-			return null;
-		}
-		$fresh = $file . '.' . bin2hex( random_bytes( 6 ) );
-		if ( file_put_contents( $fresh, $pem ) !== strlen( $pem ) || ! rename( $fresh, $file ) ) {
-			return null;
-		}
-		// phpcs:enable
-		return $file;
-	}
-
-	/**
-	 * Where authority files lie.
-	 *
-	 * @return string
-	 */
-	public static function folder() {
-		return WP_CONTENT_DIR . '/uploads/agencystack-connector';
 	}
 
 	/**

@@ -17,15 +17,27 @@ from agencystack.components.wordpress.models import (
     Via,
     Written,
 )
-from agencystack.components.wordpress.queries import MAIL, OWNER, PLUGINS, SITE, Query, submission
+from agencystack.components.wordpress.queries import MAIL, OWNER, PLUGINS, SITE, SSO, Query, submission
+from agencystack.components.wordpress.sso import (
+    Login,
+    LoginState,
+    SsoImage,
+    SsoSettings,
+    SsoState,
+    SsoUser,
+    TokenVerdict,
+)
 
 __all__ = [
     "MAIL",
     "OWNER",
     "PLUGINS",
     "SITE",
+    "SSO",
     "Carrier",
     "CarrierState",
+    "Login",
+    "LoginState",
     "MailImage",
     "MailSettings",
     "MailState",
@@ -35,8 +47,13 @@ __all__ = [
     "SentMail",
     "Site",
     "Source",
+    "SsoImage",
+    "SsoSettings",
+    "SsoState",
+    "SsoUser",
     "SubmissionTry",
     "SubmissionWay",
+    "TokenVerdict",
     "Via",
     "WordPress",
     "Written",

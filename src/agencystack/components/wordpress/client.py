@@ -15,10 +15,11 @@ from agencystack.components.wordpress import queries
 from agencystack.components.wordpress.models import Carrier, MailImage, MailSettings, Plugin, SentMail, Written
 from agencystack.components.wordpress.program import CONNECTOR, connector_files
 from agencystack.components.wordpress.queries import Query
+from agencystack.components.wordpress.sso import Login, SsoImage, SsoSettings, SsoUser, TokenVerdict
 from agencystack.components.wordpress.transport import DEFAULT_TIMEOUT, Result, Transport
 from agencystack.stack.errors import AgencyStackError, BadAnswer, ComponentRef, ConfigurationError, Refused
 from agencystack.stack.execution import Executor
-from agencystack.stack.secrets import redact
+from agencystack.stack.secrets import Secret, redact
 
 T = TypeVar("T")
 
@@ -164,6 +165,82 @@ class WordPress:
         }
         return self._written("restore_mail", arguments, applied)
 
+    def write_sso(self, settings: SsoSettings, *, expected: SsoSettings | None = None) -> Written:
+        """Write how people log in, into the plugin that carries it and into our connector, which checks its tokens.
+
+        Other settings a person made in the same plugin stay. Both plugins must be active.
+
+        Args:
+            settings: all our fields; ``login`` says which plugin.
+            expected: effective values the change was planned on; None for whatever is there.
+
+        Raises:
+            Refused: a plugin is not active, a value is no longer the expected one, a constant says otherwise, or
+                miniOrange holds several applications.
+        """
+        arguments = {
+            "way": settings.login.value,
+            "fields": settings.fields(),
+            "expected": expected.fields() if expected else {},
+        }
+        return Written.model_validate(self._tell("write_sso", arguments))
+
+    def restore_sso(
+        self,
+        login: Login,
+        image: SsoImage,
+        *,
+        applied: SsoSettings,
+        applied_image: SsoImage | None = None,
+        force: bool = False,
+    ) -> Written:
+        """Put single sign-on back as ``image`` shows it; what a person changed since our write is left and named.
+
+        Args:
+            login: the way that was set up; the image is that way's.
+            image: taken before our first write.
+            applied: the values we wrote last.
+            applied_image: taken right after our last write; while it is still what is there, the options go back
+                byte for byte.
+            force: put everything back, a person's changes too.
+        """
+        arguments = {
+            "way": login.value,
+            "image": image.data(),
+            "applied": applied_image.data() if applied_image else None,
+            "fields": applied.fields(),
+            "force": force,
+        }
+        return Written.model_validate(self._tell("restore_sso", arguments))
+
+    def sso_user(self, who: str) -> SsoUser | None:
+        """Return a user by login, or by e-mail where no login matches, as it is now; None where there is none."""
+        query = queries.sso_user(who)
+        with self._lock:
+            self._known.pop(query.key, None)
+            try:
+                return self.answer(query)
+            finally:
+                # A later run of all questions need not look for somebody who is gone.
+                self._asked.pop(query.key, None)
+
+    def forget_probe_user(self, login: str) -> bool:
+        """Delete a probe user that single sign-on made, with sessions and meta; say whether it was there.
+
+        Raises:
+            Refused: the login does not start with ``agencystack-probe-``, or a person made the account.
+        """
+        return bool(self._tell("sso_forget_user", {"login": login})["deleted"])
+
+    def check_token(self, token: Secret, *, nonce: str | None = None) -> TokenVerdict:
+        """Have the site's connector judge an ID token with its live settings, as a login would.
+
+        Raises:
+            Refused: the connector is not active, or its single sign-on is not set up.
+        """
+        given = {"token": token.reveal(), "nonce": nonce}
+        return TokenVerdict.model_validate(self._tell("sso_check_token", given))
+
     def write_owner(self, marks: Mapping[str, str | None]) -> None:
         """Mark what belongs to which integration, in the site's own option ``agencystack_owner``.
 
@@ -243,6 +320,9 @@ _REMEDIES = {
     "not-installed": "install it, or set mailer: connector in stack.yaml",
     "not-writable": "give the owner of the site's files the right to write there",
     "changed": "look at the plan again: somebody changed the site in the meantime",
+    "not-active": "activate it, or choose another login in stack.yaml",
+    "several": "delete the applications you do not need in miniOrange, or set login: connector in stack.yaml",
+    "sso-constants": "take these constants away, or set login: connector in stack.yaml",
     "network": "change it in the network's administration",
 }
 

@@ -10,7 +10,11 @@ import functools
 from importlib import resources
 from pathlib import Path
 
-PARTS = ("program.php", "site.php", "plugins.php", "mail.php", "wp_config.php", "submission.php")
+PARTS = (
+    *("program.php", "site.php", "options.php", "plugins.php"),
+    *("mail.php", "wp_config.php", "submission.php"),
+    *("sso.php", "sso_write.php", "sso_users.php"),
+)
 CONNECTOR = "agencystack-connector"
 
 # Marks on standard error by which a failed start is told apart; WordPress's own words may be in any language.

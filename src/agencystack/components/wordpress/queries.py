@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from agencystack.components.wordpress.models import MailState, Plugin, Site, SubmissionTry, SubmissionWay
+from agencystack.components.wordpress.sso import SsoState, SsoUser
 
 T = TypeVar("T")
 
@@ -56,6 +57,12 @@ SITE: Query[Site] = Query("site", "{}", Site.model_validate)
 PLUGINS: Query[dict[str, Plugin]] = Query("plugins", "{}", _plugins)
 MAIL: Query[MailState] = Query("mail", "{}", MailState.of)
 OWNER: Query[dict[str, str]] = Query("owner", "{}", _marks)
+SSO: Query[SsoState] = Query("sso", "{}", SsoState.of)
+
+
+def sso_user(who: str) -> Query[SsoUser | None]:
+    """Ask for a user by login, or by e-mail where no login matches; None where there is none."""
+    return Query("sso_user", json.dumps({"who": who}), lambda data: SsoUser.model_validate(data) if data else None)
 
 
 def submission(

@@ -278,12 +278,8 @@ function encrypt( $carrier, $value ) {
  * @return array `option`: null or `value` (base64 of the column) and `autoload`; `defines`: source text by constant.
  */
 function image( $carrier ) {
-	global $wpdb;
-	$row = $wpdb->get_row(
-		$wpdb->prepare( "SELECT option_value, autoload FROM $wpdb->options WHERE option_name = %s", CARRIERS[ $carrier ] )
-	);
 	return array(
-		'option'  => $row ? array( 'value' => base64_encode( $row->option_value ), 'autoload' => $row->autoload ) : null,
+		'option'  => option_image( CARRIERS[ $carrier ] ),
 		'defines' => (object) ( 'wp-mail-smtp' === $carrier ? wp_config_defines( wpms_constants() ) : array() ),
 	);
 }
@@ -415,7 +411,7 @@ function restore_mail( array $args ) {
 	$before  = $args['image'];
 	$live    = json_decode( wp_json_encode( image( $carrier ) ), true );
 	if ( $args['force'] || ( null !== $args['applied'] && sorted( $live ) === sorted( $args['applied'] ) ) ) {
-		put_option( $carrier, $before['option'] );
+		put_option_image( CARRIERS[ $carrier ], $before['option'] );
 		$restart = put_defines( $before['defines'], array_keys( $before['defines'] ) );
 		return array( 'left' => array(), 'restart' => $restart );
 	}
@@ -445,7 +441,7 @@ function sorted( array $values ) {
  * @return array As of restore_mail().
  */
 function restore_fields( $carrier, array $before, array $applied ) {
-	$old     = null === $before['option'] ? array() : (array) maybe_unserialize( base64_decode( $before['option']['value'] ) );
+	$old     = option_in( $before['option'] );
 	$option  = stored( $carrier );
 	$left    = array();
 	$defines = array();
@@ -468,42 +464,11 @@ function restore_fields( $carrier, array $before, array $applied ) {
 	}
 	$equal = $option == $old; // phpcs:ignore Universal.Operators.StrictComparisons -- order of keys is free.
 	if ( $equal ) {
-		put_option( $carrier, $before['option'] );
+		put_option_image( CARRIERS[ $carrier ], $before['option'] );
 	} else {
 		write_option( $carrier, $option );
 	}
 	return array( 'left' => $left, 'restart' => put_defines( $before['defines'], $defines ) );
-}
-
-/**
- * Put the option's column back byte for byte.
- *
- * @param string     $carrier Name.
- * @param array|null $option  From an image; null where there was none.
- * @throws Refusal When the database did not take it.
- */
-function put_option( $carrier, $option ) {
-	global $wpdb;
-	$name = CARRIERS[ $carrier ];
-	if ( null === $option ) {
-		$done = false !== $wpdb->delete( $wpdb->options, array( 'option_name' => $name ) );
-	} else {
-		$done = false !== $wpdb->query(
-			$wpdb->prepare(
-				"INSERT INTO $wpdb->options (option_name, option_value, autoload) VALUES (%s, %s, %s)
-				ON DUPLICATE KEY UPDATE option_value = VALUES(option_value), autoload = VALUES(autoload)",
-				$name,
-				base64_decode( $option['value'] ),
-				$option['autoload']
-			)
-		);
-	}
-	foreach ( array( $name, 'alloptions', 'notoptions' ) as $cached ) {
-		wp_cache_delete( $cached, 'options' );
-	}
-	if ( ! $done ) {
-		throw new Refusal( 'not-written', "the option $name was not stored: $wpdb->last_error" );
-	}
 }
 
 /**

@@ -241,6 +241,8 @@ function queries() {
 		'mail'       => __NAMESPACE__ . '\\mail',
 		'owner'      => __NAMESPACE__ . '\\owner',
 		'submission' => __NAMESPACE__ . '\\submission',
+		'sso'        => __NAMESPACE__ . '\\sso',
+		'sso_user'   => __NAMESPACE__ . '\\sso_user',
 	);
 }
 
@@ -260,5 +262,9 @@ function commands() {
 		'restore_mail'      => __NAMESPACE__ . '\\restore_mail',
 		'write_owner'       => __NAMESPACE__ . '\\write_owner',
 		'send_mail'         => __NAMESPACE__ . '\\send_mail',
+		'write_sso'         => __NAMESPACE__ . '\\write_sso',
+		'restore_sso'       => __NAMESPACE__ . '\\restore_sso',
+		'sso_forget_user'   => __NAMESPACE__ . '\\sso_forget_user',
+		'sso_check_token'   => __NAMESPACE__ . '\\sso_check_token',
 	);
 }
