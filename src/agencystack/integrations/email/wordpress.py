@@ -8,25 +8,22 @@ from typing import Any
 from agencystack.components.wordpress import (
     MAIL,
     OWNER,
-    PLUGINS,
     SITE,
     Carrier,
     CarrierState,
-    MailImage,
     MailSettings,
     Via,
     WordPress,
 )
-from agencystack.components.wordpress.program import connector_version
 from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, integration
-from agencystack.engine.resource import Action, Change, Foreign, Image, Permission, Reading, Resource
+from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import WordPressSubmission
+from agencystack.integrations.wordpress_plugin import WordPressPlugin, image_of, written_image
 from agencystack.stack.errors import Refused
-from agencystack.stack.secrets import Secret
 
 SECURITY = {"tls": "ssl", "starttls": "tls"}
 """What WP Mail SMTP calls TLS at once and STARTTLS."""
@@ -92,63 +89,6 @@ class WordPressEmail(MailIntegration):
         return super().former(site, key)
 
 
-class WordPressPlugin(Resource):
-    """The plugin that carries the mail settings, installed and active; our connector in the version we ship."""
-
-    def __init__(self, wordpress: WordPress, carrier: Carrier) -> None:
-        self.component, self.key = wordpress.where, f"plugin {carrier.plugin}"
-        self._wordpress, self._carrier = wordpress, carrier
-        for question in (SITE, PLUGINS, MAIL):
-            wordpress.ask(question)
-
-    def read(self) -> Reading:
-        """Return whether it is active, and for our own its version; beside it its settings, which outlive it."""
-        plugin = self._wordpress.answer(PLUGINS).get(self._carrier.plugin)
-        settings = {"mail": self._state().image.content.reveal()}
-        if plugin is None:
-            return Reading(None, settings)
-        fields: dict[str, Value] = {"active": plugin.active}
-        if self._carrier is Carrier.CONNECTOR:
-            fields["version"] = plugin.version
-        return Reading(fields, settings)
-
-    def wanted(self) -> Fields:
-        """Want it active, and our own as we ship it."""
-        if self._carrier is Carrier.CONNECTOR:
-            return {"active": True, "version": connector_version()}
-        return {"active": True}
-
-    def write(self, change: Change) -> None:
-        """Install, activate, or (in an undo) deactivate it."""
-        if not change.target["active"]:
-            self._wordpress.deactivate_plugin(self._carrier.plugin)
-        elif self._carrier is Carrier.CONNECTOR:
-            self._wordpress.install_connector()
-        elif change.action is Action.CREATE:
-            self._wordpress.install_plugin(self._carrier.plugin)
-        else:
-            self._wordpress.activate_plugin(self._carrier.plugin)
-
-    def remove(self, live: Reading, before: Image) -> str:
-        """Delete the plugin we installed, and the settings it made for itself when we activated it."""
-        self._wordpress.delete_plugin(self._carrier.plugin)
-        self._drop_settings(_image(before))
-        return ""
-
-    def restore(self, change: Change, before: Image, applied: Image) -> None:
-        """Deactivate it, and drop the settings that activating it made, unless somebody changed them since."""
-        self.write(change)
-        if not change.target["active"] and self._state().image == _written(applied):
-            self._drop_settings(_image(before))
-
-    def _drop_settings(self, before: MailImage) -> None:
-        if before.data()["option"] is None:
-            self._wordpress.restore_mail_settings(self._carrier, before, applied=self._state().settings, force=True)
-
-    def _state(self) -> CarrierState:
-        return self._wordpress.answer(MAIL).carrier(self._carrier)
-
-
 class WordPressTrust(Resource):
     """The authority of a private certificate, which our connector makes PHPMailer trust for one host."""
 
@@ -177,9 +117,9 @@ class WordPressTrust(Resource):
         """Put the connector's settings back."""
         self._wordpress.restore_mail_settings(
             Carrier.CONNECTOR,
-            _image(before),
+            image_of(before),
             applied=self._wordpress.answer(MAIL).connector.settings,
-            applied_image=_written(applied),
+            applied_image=written_image(applied),
         )
 
 
@@ -252,9 +192,9 @@ class WordPressMail(Resource):
         """Put the settings back byte for byte, except what a person changed since; then they are no longer ours."""
         self._wordpress.restore_mail_settings(
             self._carrier,
-            _image(before),
+            image_of(before),
             applied=_settings(applied.fields or {}),
-            applied_image=_written(applied),
+            applied_image=written_image(applied),
         )
         foreign = before.extra.get("foreign")
         if foreign:
@@ -278,18 +218,8 @@ def _sends(state: CarrierState) -> bool:
     return state.settings.mailer not in {"", "mail"} and (state.settings.mailer != "smtp" or bool(state.settings.host))
 
 
-def _written(applied: Image) -> MailImage | None:
-    """Return the option as it was right after our write; None where a death left nobody to look at it."""
-    content = applied.extra.get("mail")
-    return MailImage(content=Secret(content)) if content else None
-
-
 def _fields(settings: MailSettings) -> dict[str, Value]:
     return {name: getattr(settings, name) for name in MailSettings.model_fields}
-
-
-def _image(kept: Image) -> MailImage:
-    return MailImage(content=Secret(kept.extra["mail"]))
 
 
 def _settings(fields: Fields) -> MailSettings:

@@ -78,7 +78,9 @@ class ClientSecret:
 class LoginClient(Resource):
     """The client. What a person set on it beside our fields stays."""
 
-    def __init__(self, realm: Realm, client_id: str, owner: str, registered: Registered, secret: ClientSecret) -> None:
+    def __init__(
+        self, realm: Realm, client_id: str, owner: str, registered: Callable[[], Registered], secret: ClientSecret
+    ) -> None:
         self.component, self.key = realm.where, f"client {client_id}"
         self._realm, self._id, self._owner = realm, client_id, owner
         self._registered, self._secret = registered, secret
@@ -96,7 +98,7 @@ class LoginClient(Resource):
 
     def wanted(self) -> Fields:
         """Want a confidential client for the authorization code flow alone, with the claims the application needs."""
-        registered = self._registered
+        registered = self._registered()
         client = self._realm.client(self._id)
         return {
             "owner": self._owner,

@@ -55,7 +55,7 @@ class ErpNextLogin(LoginIntegration):
         """Return ERPNext's client; only our app sends a code challenge, so Keycloak cannot insist on it."""
         url = site.application.settings.url.rstrip("/")
         home = Registered(f"ERPNext {site.domain}", url, (url + CALLBACK,), (f"{url}/login", url), pkce=False)
-        return Registration(site, home)
+        return Registration(site, lambda: home)
 
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield Keycloak's side, the app's settings, the key that opens the door; last, what dead proofs left."""

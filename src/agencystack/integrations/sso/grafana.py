@@ -8,7 +8,6 @@ from urllib.parse import quote
 from agencystack.components.browser import Browser, Page
 from agencystack.components.grafana import ROLES as GRAFANA_ROLES
 from agencystack.components.grafana import Grafana, OAuthSettings, role_path
-from agencystack.components.grafana.sso import CALLBACK
 from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, Unsupported, integration
 from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
@@ -43,8 +42,13 @@ class GrafanaLogin(LoginIntegration):
 
     def registration(self, site: Site) -> Registration:
         """Return Grafana's client."""
-        url = site.application.settings.url.rstrip("/")
-        return Registration(site, Registered(f"Grafana {site.domain}", url, (url + CALLBACK,), (f"{url}/login",)))
+        grafana = products.grafana(site.application, site.context)
+
+        def registered() -> Registered:
+            url = grafana.root_url()
+            return Registered(f"Grafana {site.domain}", url, (grafana.redirect_uri(),), (f"{url}/login",))
+
+        return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield Keycloak's side, then Grafana's."""
@@ -88,7 +92,7 @@ class OAuth(Resource):
 
     def wanted(self) -> Fields:
         """Want strict roles from our claim, and the password form left alone."""
-        endpoints, home = self._registration.endpoints, self._registration.registered.home
+        endpoints, home = self._registration.endpoints, self._registration.registered().home
         back = quote(f"{home}/login", safe="")
         return {
             "enabled": True,

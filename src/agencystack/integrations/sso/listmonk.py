@@ -55,9 +55,12 @@ class ListmonkLogin(LoginIntegration):
 
     def registration(self, site: Site) -> Registration:
         """Return Listmonk's client; it sends no code challenge."""
-        url = site.application.settings.url.rstrip("/")
-        home = Registered(f"Listmonk {site.domain}", url, (f"{url}{START}",), pkce=False)
-        return Registration(site, home)
+        listmonk = products.listmonk(site.application, site.context)
+
+        def registered() -> Registered:
+            return Registered(f"Listmonk {site.domain}", listmonk.root_url(), (listmonk.redirect_uri(),), pkce=False)
+
+        return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield Keycloak's side, then Listmonk's; last, what proofs that died left."""

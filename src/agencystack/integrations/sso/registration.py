@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from agencystack.components.keycloak import Keycloak, Realm
@@ -62,10 +63,10 @@ class Registration:
 
     Args:
         site: the application.
-        registered: what Keycloak must know of it.
+        registered: tells what Keycloak must know of it; may ask the application.
     """
 
-    def __init__(self, site: Site, registered: Registered) -> None:
+    def __init__(self, site: Site, registered: Callable[[], Registered]) -> None:
         if site.provider is None:
             raise ConfigurationError("has no Keycloak to log in through", component=site.application.ref)
         self.site = site
@@ -80,6 +81,12 @@ class Registration:
     def endpoints(self) -> Endpoints:
         """Where the application and its browsers find the realm."""
         return Endpoints.of(self.settings.url, self.settings.reached_by_components(), self.realm.name)
+
+    @property
+    def authority(self) -> str:
+        """The PEM of the authority of Keycloak's certificate, for applications that do not know it; mostly empty."""
+        file = self.settings.ca_file
+        return Path(file).read_text() if file else ""
 
     @property
     def roles_by_group(self) -> dict[str, tuple[str, ...]]:
