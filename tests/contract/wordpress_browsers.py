@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from agencystack.components.wordpress import Login, SsoSettings
 from agencystack.stack.secrets import Secret
+from tests.contract.wordpress_sites import Site
 from tests.oidc_provider import OidcProvider
 from tests.serving import served
 
@@ -174,6 +175,14 @@ class Browser:
         """Open a page and follow nothing."""
         return self._client.get(path if path.startswith("http") else self.url + path, follow_redirects=False)
 
+    def cookies(self) -> dict[str, str]:
+        """Return the jar."""
+        return {cookie.name: cookie.value or "" for cookie in self._client.cookies.jar}
+
+    def bring(self, cookies: dict[str, str]) -> None:
+        """Put cookies into the jar, as a thief of them would."""
+        self._client.cookies.update(cookies)
+
     def logged_in(self) -> str | None:
         """Return the login the site knows this browser by; a cookie the site does not take counts as none."""
         answer = self._client.get(f"{self.url}/wp-admin/profile.php", follow_redirects=False)
@@ -188,6 +197,21 @@ class Browser:
         link = re.search(r'href="([^"]*action=logout[^"]*)"', page)
         assert link, "not logged in"
         return self.open(link[1].replace("&amp;", "&").replace("&#038;", "&"))
+
+
+def run_php(site: Site, code: str) -> str:
+    """Run code inside the site and return what it prints."""
+    argv = ["php", "-r", f'require $argv[1] . "/wp-load.php"; {code}', "--", str(site.path)]
+    finished = site.executor.run(argv)
+    assert finished.returncode == 0, finished
+    return finished.stdout.decode()
+
+
+def make_user(site: Site, name: str, *roles: str, password: str = "a-password") -> None:
+    """Make a user as a person would, with the address ``<name>@acme.example``."""
+    made = f"wp_create_user( '{name}', '{password}', '{name}@acme.example' )"
+    add = "".join(f"$user->add_role( '{role}' );" for role in roles)
+    run_php(site, f"$user = new WP_User( {made} ); $user->set_role( '' ); {add}")
 
 
 def _text(data: bytes) -> str:

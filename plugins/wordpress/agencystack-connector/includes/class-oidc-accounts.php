@@ -90,7 +90,7 @@ final class Oidc_Accounts {
 	 * @return true|\WP_Error
 	 */
 	public static function open_to( $user, array $claims ) {
-		$owner = (string) get_user_meta( $user->ID, self::SUBJECT, true );
+		$owner = self::owner( $user->ID, $claims['iss'] );
 		if ( '' !== $owner && self::subject( $claims ) !== $owner ) {
 			return self::refused( 'taken', 'the account with your e-mail address or name belongs to somebody else at the provider; ask the site\'s owner to look at it' );
 		}
@@ -99,6 +99,18 @@ final class Oidc_Accounts {
 			return self::refused( 'unverified', 'this site has an account with your name or e-mail address, and the provider has not verified that the address of that account is yours' );
 		}
 		return self::may_enter( $user );
+	}
+
+	/**
+	 * Whose an account is. A provider that is no longer asked has no say: its address may have changed.
+	 *
+	 * @param int    $user_id The account.
+	 * @param string $issuer  Of the provider that is asked.
+	 * @return string Issuer and subject; empty where it is nobody's.
+	 */
+	private static function owner( $user_id, $issuer ) {
+		$owner = (string) get_user_meta( $user_id, self::SUBJECT, true );
+		return 0 === strpos( $owner, "$issuer " ) ? $owner : '';
 	}
 
 	/**

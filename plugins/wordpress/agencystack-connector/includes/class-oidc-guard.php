@@ -42,7 +42,7 @@ final class Oidc_Guard {
 	public function hook() {
 		add_filter( 'http_request_args', array( $this, 'verify_certificate' ), PHP_INT_MAX, 2 );
 		add_filter( 'http_response', array( $this, 'check_answer' ), PHP_INT_MAX, 3 );
-		add_filter( 'wp_pre_insert_user_data', array( $this, 'before_account' ), 10, 2 );
+		add_filter( 'wp_pre_insert_user_data', array( $this, 'before_account' ), 1, 3 );
 		add_action( 'user_register', array( $this, 'account_made' ), 1 );
 		add_action( 'set_auth_cookie', array( $this, 'before_login' ), 1, 6 );
 	}
@@ -156,15 +156,19 @@ final class Oidc_Guard {
 	}
 
 	/**
-	 * Let the plugin make or change no account without a checked token.
+	 * Let the plugin make an account only with a checked token, and change only the person's own.
 	 *
-	 * @param array $data   Of the account.
-	 * @param bool  $update Whether it exists.
+	 * @param array    $data    Of the account.
+	 * @param bool     $update  Whether it exists.
+	 * @param int|null $user_id Which, where it exists.
 	 * @return array
 	 */
-	public function before_account( $data, $update ) {
-		if ( ! $update && $this->is_plugins_doing() ) {
+	public function before_account( $data, $update, $user_id ) {
+		if ( $this->is_plugins_doing() ) {
 			$this->must_be_checked();
+			if ( $update && ! $this->is_own( $user_id ) ) {
+				$this->refuse_other_account();
+			}
 		}
 		return $data;
 	}
@@ -195,14 +199,28 @@ final class Oidc_Guard {
 		if ( ! $this->is_plugins_doing() ) {
 			return;
 		}
-		$made = in_array( $user_id, $this->made, true );
-		if ( null === $this->claims || ( ! $made && ! in_array( $user_id, $this->open, true ) ) ) {
+		if ( null === $this->claims || ! $this->is_own( $user_id ) ) {
 			\WP_Session_Tokens::get_instance( $user_id )->destroy( $token );
 			$this->must_be_checked();
-			Oidc_Refusal::show( new \WP_Error( 'agencystack_sso_other_account', 'the login plugin opened an account that is not yours' ) );
+			$this->refuse_other_account();
 		}
 		Oidc_Accounts::link( $user_id, $this->claims );
-		Oidc_Roles::apply( $user_id, Oidc_Roles::wanted( $this->claims ), $made );
+		Oidc_Roles::apply( $user_id, Oidc_Roles::wanted( $this->claims ), in_array( $user_id, $this->made, true ) );
+	}
+
+	/**
+	 * Whether an account is the person's: looked at before, or made in this request.
+	 *
+	 * @param int $user_id The account.
+	 * @return bool
+	 */
+	private function is_own( $user_id ) {
+		return in_array( (int) $user_id, array_merge( $this->open, $this->made ), true );
+	}
+
+	/** End the request of a plugin that opens or changes somebody else's account. */
+	private function refuse_other_account() {
+		Oidc_Refusal::show( new \WP_Error( 'agencystack_sso_other_account', 'the login plugin opened an account that is not yours' ) );
 	}
 
 	/** End the request where no token was checked in it. */

@@ -38,9 +38,12 @@ final class Oidc_Login {
 		// phpcs:ignore WordPress.Security.NonceVerification -- only carried along; wp_validate_redirect() judges it later.
 		$back  = isset( $_GET['redirect_to'] ) && is_string( $_GET['redirect_to'] ) ? sanitize_text_field( wp_unslash( $_GET['redirect_to'] ) ) : '';
 		$url   = Oidc_Settings::redirect_uri() . ( '' === $back ? '' : '&redirect_to=' . rawurlencode( $back ) );
-		$label = Oidc_Settings::get( 'label', 'Log in with your company account' );
+		$label = (string) Oidc_Settings::get( 'label' );
+		$label = '' === $label ? 'Log in with your company account' : $label;
+		// The box that asks an editor to log in again is a frame, in which no provider shows itself.
+		$target = isset( $_REQUEST['interim-login'] ) ? ' target="_blank"' : ''; // phpcs:ignore WordPress.Security.NonceVerification -- only looks.
 		return $message . '<p style="margin:0 0 16px"><a class="button button-primary button-large" style="width:100%;text-align:center" href="'
-			. esc_url( $url ) . '">' . esc_html( $label ) . '</a></p>';
+			. esc_url( $url ) . '"' . $target . '>' . esc_html( $label ) . '</a></p>';
 	}
 
 	/** Send the browser to the provider, or take what it brings back. */
@@ -74,7 +77,7 @@ final class Oidc_Login {
 			'response_type'         => 'code',
 			'client_id'             => Oidc_Settings::get( 'client_id' ),
 			'redirect_uri'          => Oidc_Settings::redirect_uri(),
-			'scope'                 => Oidc_Settings::get( 'scope', 'openid profile email' ),
+			'scope'                 => Oidc_Settings::get( 'scope' ),
 			'state'                 => $pending['state'],
 			'nonce'                 => $pending['nonce'],
 			'code_challenge'        => self::base64url( hash( 'sha256', $pending['verifier'], true ) ),

@@ -51,7 +51,7 @@ final class Oidc_Password {
 		if ( $back_in || ! $this->concerns( $user ) || get_user_meta( $user->ID, self::MARK, true ) ) {
 			return $user;
 		}
-		return new \WP_Error( 'agencystack_sso_enforced', '<strong>Error:</strong> passwords are not taken here; use the button above.' );
+		return new \WP_Error( 'agencystack_sso_enforced', '<strong>Error:</strong> passwords are not taken here; log in with your company account.' );
 	}
 
 	/**

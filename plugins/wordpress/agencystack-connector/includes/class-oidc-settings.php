@@ -24,7 +24,7 @@ final class Oidc_Settings {
 	);
 
 	/** Without one of these nothing can be checked, and nothing is hooked in. */
-	const NEEDED = array( 'login', 'issuer', 'client_id', 'authorize_url', 'token_url', 'jwks_url' );
+	const NEEDED = array( 'login', 'issuer', 'client_id', 'scope', 'authorize_url', 'token_url', 'jwks_url' );
 
 	/**
 	 * One value.
