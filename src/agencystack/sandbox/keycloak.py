@@ -1,0 +1,226 @@
+"""A real Keycloak as one service of the sandbox: its own data folder, loopback ports, public and internal address.
+
+Browsers are sent to ``http://localhost:PORT`` (the issuer), while applications reach it at ``http://127.0.0.1:PORT``,
+as at users', where the two differ as well.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agencystack.sandbox import keycloak_program
+from agencystack.sandbox.plan import SandboxFolder
+from agencystack.sandbox.ports import LOOPBACK
+from agencystack.sandbox.process import is_running, read_record, start_detached, stop
+from agencystack.sandbox.services import kept_environment, not_started
+from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.files import write_atomically
+from agencystack.stack.secrets import Secret
+
+ADMIN = "admin"
+PORTS = ("keycloak", "keycloak-management")
+# 10 s on an idle machine; two busy cores need a minute, mostly for the first tables.
+START_SECONDS = 240.0
+STOP_SECONDS = 30.0
+ANSWER_SECONDS = 10.0
+POLL = 0.2
+# What bin/kc.sh gives Java. It is called without that script, which in version 26 stays as a parent that dies alone.
+JAVA_OPTIONS = (
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:MaxMetaspaceSize=256m",
+    # Starts in two thirds of the time; a sandbox does not live long enough for the slower, better compiler.
+    "-XX:TieredStopAtLevel=1",
+    "-Dfile.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+    "-Djava.security.egd=file:/dev/urandom",
+    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+    "-Dquarkus-log-max-startup-records=10000",
+    "-Dpicocli.disable.closures=true",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+    "--add-opens=java.base/java.security=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+)
+SHARED = ("lib", "providers", "themes", "version.txt")
+
+
+def real_keycloak(
+    folder: SandboxFolder,
+    ports: Mapping[str, int],
+    admin_password: Secret,
+    version: str = keycloak_program.VERSION,
+) -> KeycloakService:
+    """Return the service of a sandbox.
+
+    Args:
+        folder: the sandbox.
+        ports: port by name, with those in ``PORTS``.
+        admin_password: of the user ``admin`` of the realm ``master``; counts when the data folder is new.
+        version: which of the cached Keycloaks.
+
+    Raises:
+        ConfigurationError: it cannot run here; :func:`keycloak_program.obstacle` says so before.
+    """
+    java = keycloak_program.find_java(version)
+    if (reason := keycloak_program.obstacle(version)) or java is None:
+        raise ConfigurationError(f"Keycloak cannot run here: {reason}", remedy="run scripts/sandbox-keycloak")
+    return KeycloakService(folder, ports, admin_password, version, java)
+
+
+@dataclass(frozen=True)
+class KeycloakService:
+    """Starts, watches and ends one Keycloak; arguments as of :func:`real_keycloak`, and the home of a Java."""
+
+    folder: SandboxFolder
+    ports: Mapping[str, int]
+    admin_password: Secret
+    version: str
+    java: Path
+    name: str = "keycloak"
+
+    @property
+    def url(self) -> str:
+        """Its public address: issuer and login page."""
+        return f"http://localhost:{self.ports['keycloak']}"
+
+    @property
+    def internal_url(self) -> str:
+        """Its address for applications and for us."""
+        return f"http://{LOOPBACK}:{self.ports['keycloak']}"
+
+    def is_up(self) -> bool:
+        """Say whether it runs and answers."""
+        return is_running(read_record(self._record)) and self._answers()
+
+    def records(self) -> list[Path]:
+        """Return the record of its process."""
+        return [self._record] if self._record.exists() else []
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        self._prepare()
+        try:
+            if not is_running(read_record(self._record)):
+                start_detached(
+                    self._command(), log=self._log, record=self._record, cwd=self._home, env=self._environment()
+                )
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> bool:
+        """End it and give it time to close its database."""
+        return stop(self._record, timeout=STOP_SECONDS)
+
+    @property
+    def _home(self) -> Path:
+        return self.folder.data / "keycloak"
+
+    @property
+    def _record(self) -> Path:
+        return self.folder.run / "keycloak.json"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.log / "keycloak.log"
+
+    @property
+    def _major(self) -> int:
+        return keycloak_program.major(self.version)
+
+    def _prepare(self) -> None:
+        """Make a home of its own around the shared program, so that several sandboxes do not share data."""
+        shared = keycloak_program.distribution(self.version)
+        for path in (self._home, self._home / "conf", self._home / "data"):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+        for name in SHARED:
+            link = self._home / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(shared / name)
+        for path in (shared / "conf").glob("*.conf"):
+            if path.name != "keycloak.conf":
+                shutil.copy(path, self._home / "conf")
+        write_atomically(self._settings_file, self._settings().encode(), 0o600)
+
+    @property
+    def _settings_file(self) -> Path:
+        return self._home / "conf" / "keycloak.conf"
+
+    def _settings(self) -> str:
+        settings = {
+            # Otherwise it looks for others of its kind, on an address that is not loopback.
+            "cache": "local",
+            "http-enabled": "true",
+            "http-host": LOOPBACK,
+            "http-port": str(self.ports["keycloak"]),
+            **self._address(),
+        }
+        if self._major >= 26:
+            settings |= {
+                "bootstrap-admin-username": ADMIN,
+                "bootstrap-admin-password": self.admin_password.reveal(),
+            }
+        if self._major >= 25:
+            settings |= {
+                "http-management-host": LOOPBACK,
+                "http-management-port": str(self.ports["keycloak-management"]),
+            }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    def _address(self) -> dict[str, str]:
+        if self._major >= 25:
+            return {"hostname": self.url, "hostname-backchannel-dynamic": "true"}
+        return {"hostname-url": self.url, "hostname-admin-url": self.url, "hostname-strict-backchannel": "false"}
+
+    def _environment(self) -> dict[str, str]:
+        """Return its environment; before version 26 Keycloak takes the first password from nowhere else."""
+        if self._major >= 26:
+            return kept_environment()
+        return {
+            **kept_environment(),
+            "KEYCLOAK_ADMIN": ADMIN,
+            "KEYCLOAK_ADMIN_PASSWORD": self.admin_password.reveal(),
+        }
+
+    def _command(self) -> list[str]:
+        return [
+            str(self.java / "bin" / "java"),
+            *JAVA_OPTIONS,
+            f"-Dkc.home.dir={self._home}",
+            f"-Djboss.server.config.dir={self._home / 'conf'}",
+            "-cp",
+            str(keycloak_program.distribution(self.version) / "lib" / "quarkus-run.jar"),
+            "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
+            f"--config-file={self._settings_file}",
+            "start",
+            "--optimized",
+        ]
+
+    def _wait(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if not is_running(read_record(self._record)):
+                raise not_started("Keycloak ended before it answered", self._log)
+            if time.monotonic() > end:
+                raise not_started(f"Keycloak did not answer within {START_SECONDS:g} s", self._log)
+            time.sleep(POLL)
+
+    def _answers(self) -> bool:
+        """Say whether it serves the realm ``master``; while it still makes its tables it answers 503."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.ports["keycloak"], timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", "/realms/master")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
