@@ -176,13 +176,17 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 @pytest.fixture
 def target(tmp_path: Path, servers: Servers) -> Iterator[Target]:
     site = ErpNextStandIn(
-        tmp_path / "site", site_url="http://127.0.0.1:8100", company="Lab GmbH", patience=Patience(5, 5)
+        tmp_path / "site",
+        site_url="http://127.0.0.1:8100",
+        company="Lab GmbH",
+        patience=Patience(5, 5),
+        connector_app=False,
     )
     with served(site.app) as url:
         yield Target(url, site.api_key, site.api_secret, servers.ports)
 
 
-@pytest.mark.parametrize("recording", ["auth", "documents", "email", "links", "language"])
+@pytest.mark.parametrize("recording", ["auth", "documents", "email", "links", "language", "sso"])
 def test_stand_in_answers_as_recorded(target: Target, recording: str) -> None:
     assert target.replay(recording) == []
 

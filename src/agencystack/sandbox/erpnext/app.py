@@ -17,25 +17,34 @@ from urllib.parse import unquote
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agencystack.sandbox.erpnext.behaviours import all_documents
-from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, give_birth
+from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, add_settings, give_birth
+from agencystack.sandbox.erpnext.browser import Sessions, Visit, session_cookies
+from agencystack.sandbox.erpnext.connector import SETTINGS, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Work
-from agencystack.sandbox.erpnext.errors import FrappeError, broken, nothing_there, packed, unauthenticated
+from agencystack.sandbox.erpnext.errors import (
+    FrappeError,
+    broken,
+    nothing_there,
+    packed,
+    unauthenticated,
+    unknown_doctype,
+)
+from agencystack.sandbox.erpnext.gate import Gate
 from agencystack.sandbox.erpnext.language import said_in
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.mail_servers import Patience
 from agencystack.sandbox.erpnext.methods import Methods, from_json
 from agencystack.sandbox.erpnext.sending import Mail
+from agencystack.sandbox.erpnext.social_login import SocialLogin
 from agencystack.sandbox.erpnext.store import Store
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
 # Medians of the product with one client, in seconds (facts/erpnext.md "Speed", contract/erpnext/*.json "ms").
 _LATENCY = {"ping": 0.007, "GET": 0.013, "POST": 0.03, "PUT": 0.045, "DELETE": 0.12, "make": 0.15}
-# The product answers even a token with the cookies of a guest.
-_GUEST_COOKIES = ("sid=Guest", "system_user=no", "full_name=Guest", "user_id=Guest", "user_image=")
 _RESOURCE = re.compile(r"/api/resource/(?P<doctype>[^/]+)(?:/(?P<name>[^/]+))?/?")
 _METHOD = re.compile(r"/api/method/(?P<method>[^/]+)/?")
 
@@ -47,6 +56,7 @@ class _Call:
     params: Mapping[str, str]
     arguments: Mapping[str, Any]
     authorization: str
+    sid: str
 
 
 class ErpNextStandIn:
@@ -59,6 +69,7 @@ class ErpNextStandIn:
         latencies: answer no faster than the product does.
         patience: how long it waits for mail servers.
         language: what it answers in, unless a request accepts another.
+        connector_app: whether our app is installed.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class ErpNextStandIn:
         latencies: bool = False,
         patience: Patience | None = None,
         language: str = "en",
+        connector_app: bool = True,
     ) -> None:
         self._store = Store(state_dir / "erpnext.json")
         self._company = company
@@ -77,9 +89,14 @@ class ErpNextStandIn:
         self._patience = patience or Patience()
         self._language = language
         self._documents = all_documents()
-        self._methods = Methods(self._documents, Mail(self._documents, site_url))
+        self._sessions = Sessions()
+        logins = SocialLogin(self._documents, self._sessions)
+        self._connector = Connector(logins) if connector_app else None
+        self._gate = Gate(self._sessions, logins, self._connector)
+        self._methods = Methods(self._documents, Mail(self._documents, site_url), self._connector)
         if self._store.is_empty:
             give_birth(self._store, self._documents)
+        add_settings(self._store, self._documents)
         user = self._store.read_one("User", INTEGRATION_USER) or {}
         self.api_key: str = user["api_key"]
         self.api_secret: str = self._store.password(f"User/{INTEGRATION_USER}/api_secret") or ""
@@ -89,8 +106,6 @@ class ErpNextStandIn:
         if request.method == "OPTIONS":
             return PlainTextResponse("")
         path = request.scope.get("raw_path", request.url.path.encode()).decode().partition("?")[0]
-        if not path.startswith("/api/"):
-            return HTMLResponse("<!DOCTYPE html><html><body><h1>Page not found</h1></body></html>", status_code=404)
         raw = await request.body()
         return await run_in_threadpool(self._served, request, path, raw)
 
@@ -99,9 +114,12 @@ class ErpNextStandIn:
         work = Work(self._store, GUEST, self._company, self._patience)
         try:
             arguments = _arguments(request, raw)
-            headers = request.headers.get("authorization", "")
-            call = _Call(request.method, path, dict(request.query_params), arguments, headers)
-            work.user = _user(work, call.authorization)
+            call = _call(request, path, arguments)
+            work.user = _user(work, call.authorization) if call.authorization else self._sessions.user(work, call.sid)
+            page = self._gate.answer(work, _visit(request, call))
+            if page is not None:
+                work.transaction.commit()
+                return page.response()
             status, body = self._routed(work, call)
             work.transaction.commit()
             if work.messages:
@@ -113,18 +131,29 @@ class ErpNextStandIn:
         if self._latencies:
             time.sleep(max(0.0, _latency(request.method, path) - (time.monotonic() - started)))
         response = JSONResponse(body, status_code=status)
-        for cookie in _GUEST_COOKIES:
-            response.headers.append("set-cookie", f"{cookie}; Path=/; SameSite=Lax")
+        for name, value in self._cookies(work, request).items():
+            response.headers.append("set-cookie", f"{name}={value}; Path=/; SameSite=Lax")
         return response
+
+    def _cookies(self, work: Work, request: Request) -> dict[str, str]:
+        """Return a session's cookies to it; the product answers even a token with those of a guest."""
+        sid = request.cookies.get("sid", "")
+        name = GUEST if request.headers.get("authorization") else self._sessions.user(work, sid)
+        return session_cookies(work.transaction.get("User", name), sid if name != GUEST else GUEST)
 
     def _routed(self, work: Work, call: _Call) -> tuple[int, dict[str, Any]]:
         method = _METHOD.fullmatch(call.path)
+        if method and unquote(method["method"]) == "logout":
+            self._sessions.close(call.sid)
+            return 200, {"message": "No App", "home_page": "/login", "full_name": GUEST}
         if method:
             return 200, self._methods.call(work, unquote(method["method"]), {**call.params, **call.arguments})
         resource = _RESOURCE.fullmatch(call.path)
         if not resource:
             raise nothing_there()
         doctype, name = unquote(resource["doctype"]), unquote(resource["name"] or "")
+        if doctype == SETTINGS and not self._connector:
+            raise unknown_doctype(doctype)
         if name:
             return self._one(work, call, doctype, name)
         if call.method == "POST":
@@ -138,6 +167,16 @@ class ErpNextStandIn:
             self._documents.delete(work, doctype, name)
             return 202, {"data": "ok"}
         return 200, {"data": self._documents.get(work, doctype, name)}
+
+
+def _call(request: Request, path: str, arguments: Mapping[str, Any]) -> _Call:
+    credential, sid = request.headers.get("authorization", ""), request.cookies.get("sid", "")
+    return _Call(request.method, path, dict(request.query_params), arguments, credential, sid)
+
+
+def _visit(request: Request, call: _Call) -> Visit:
+    given = {**call.params, **{name: str(value) for name, value in call.arguments.items()}}
+    return Visit(call.path, given, request.cookies, request.headers.get("host", ""), request.url.scheme)
 
 
 def _arguments(request: Request, raw: bytes) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""What ERPNext does when mail settings and users are saved, beyond storing their fields."""
+"""What ERPNext does when documents are saved, beyond storing their fields; here for mail settings."""
 
 from __future__ import annotations
 
 import re
 
+from agencystack.sandbox.erpnext.accounts import account_behaviours, require_address
 from agencystack.sandbox.erpnext.doctypes import DOMAIN_FIELDS
 from agencystack.sandbox.erpnext.documents import Behaviour, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, bold, invalid, thrown
 from agencystack.sandbox.erpnext.mail_servers import check_domain, check_incoming, check_outgoing
 from agencystack.sandbox.erpnext.store import Document
 
-_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+")
 # With these as its server an account is tested even without a password.
 _LOCAL = ("127.0.0.1", "localhost")
 
@@ -21,15 +21,9 @@ def all_documents() -> Documents:
     documents.behave("Email Domain", Behaviour(_domain_name, _check_domain, _DomainSaved(documents)))
     documents.behave("Email Account", Behaviour(_account_name, _check_account, _OneDefault(documents)))
     documents.behave("Notification", Behaviour(lambda notification: str(notification["name"])))
-    documents.behave("User", Behaviour(_user_name, _check_user))
-    documents.behave("Role", Behaviour(lambda role: str(role["role_name"])))
+    for doctype, behaviour in account_behaviours(documents).items():
+        documents.behave(doctype, behaviour)
     return documents
-
-
-def require_address(text: str) -> None:
-    """Refuse what is not an e-mail address."""
-    if not _ADDRESS.fullmatch(text):
-        raise invalid(f"{text} is not a valid Email Address", kind="InvalidEmailAddressError")
 
 
 def _domain_name(domain: Document) -> str:
@@ -121,35 +115,3 @@ class _OneDefault:
             for other in others:
                 if other[default] and other["name"] != account["name"]:
                     self._documents.save(work, {**other, default: 0}, other)
-
-
-def _user_name(user: Document) -> str:
-    user["email"] = str(user.get("email") or "").strip().lower()
-    return str(user["email"])
-
-
-def _check_user(work: Work, user: Document, _: Document | None) -> None:
-    require_address(user["email"])
-    user["full_name"] = " ".join(part for part in (user.get("first_name"), user.get("last_name")) if part)
-    user["username"] = user.get("username") or str(user.get("first_name") or "").lower() or None
-    user["language"] = user.get("language") or "en"
-    desk = [
-        row["role"] for row in user["roles"] if (work.transaction.get("Role", row["role"]) or {}).get("desk_access")
-    ]
-    user["user_type"] = "System User" if desk else "Website User"
-    user["new_password"] = ""
-    if not user["roles"]:
-        work.messages.append(_no_roles(user["name"]))
-
-
-def _no_roles(name: str) -> dict[str, object]:
-    return {
-        "message": f"Newly created user {bold(name)} has no roles enabled.",
-        "title": "No Roles Specified",
-        "indicator": "orange",
-        "primary_action": {
-            "label": "Add Roles",
-            "client_action": "frappe.set_route",
-            "args": ["Form", "User", name],
-        },
-    }

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
+from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.documents import ADMINISTRATOR, Documents, Work
 from agencystack.sandbox.erpnext.store import Store
 
 INTEGRATION_USER = "integration@example.com"
 _ROLES = ("Administrator", "System Manager", "Sales Manager", "Sales User")
+_OTHER_ROLES = (
+    "Accounts Manager",
+    "Accounts User",
+    "Item Manager",
+    "Manufacturing User",
+    "Projects User",
+    "Purchase Manager",
+    "Purchase User",
+    "Stock Manager",
+    "Stock User",
+    "Support Team",
+    "Website Manager",
+)
+_WITHOUT_DESK = ("Customer", "Supplier")
+# As the recorded site has them; the setup wizard switches sign-up off.
+_SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "System Settings": {"app_name": "ERPNext", "country": "Germany", "language": "en", "time_zone": "Europe/Berlin"},
+    "Website Settings": {"disable_signup": 1},
+}
 # frappe/utils/install.py and frappe/desk/page/setup_wizard/install_fixtures.py; a default mark does not survive
 # there, since none of the accounts may send or receive.
 _PLACEHOLDERS = {
@@ -21,8 +42,8 @@ _PLACEHOLDERS = {
 def give_birth(store: Store, documents: Documents) -> None:
     """Fill an empty store; the user for integrations gets an API key."""
     work = Work(store, ADMINISTRATOR)
-    for role in _ROLES:
-        documents.plant(work, "Role", role, {"role_name": role})
+    for role in (*_ROLES, *_OTHER_ROLES, *_WITHOUT_DESK):
+        documents.plant(work, "Role", role, {"role_name": role, "desk_access": int(role not in _WITHOUT_DESK)})
     _plant_user(work, documents, ADMINISTRATOR, "admin@example.com", _ROLES)
     _plant_user(work, documents, INTEGRATION_USER, INTEGRATION_USER, _ROLES[1:], with_key=True)
     documents.plant(
@@ -43,6 +64,15 @@ def give_birth(store: Store, documents: Documents) -> None:
         documents.plant(
             work, "Email Account", name, {"email_account_name": name, "email_id": address, "domain": domain, **servers}
         )
+    work.transaction.commit()
+
+
+def add_settings(store: Store, documents: Documents) -> None:
+    """Give a store the documents every site has one of, where it lacks them."""
+    work = Work(store, ADMINISTRATOR)
+    for doctype in DOCTYPES.values():
+        if doctype.is_single and not work.transaction.get(doctype.name, doctype.name):
+            documents.plant(work, doctype.name, doctype.name, _SETTINGS.get(doctype.name, {}))
     work.transaction.commit()
 
 

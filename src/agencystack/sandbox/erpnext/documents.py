@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from agencystack.sandbox.erpnext.doctypes import DOCTYPES, DocType, Field
+from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.errors import (
     FrappeError,
     bold,
@@ -17,8 +17,10 @@ from agencystack.sandbox.erpnext.errors import (
     not_permitted,
     nothing_there,
     thrown,
+    unknown_doctype,
 )
 from agencystack.sandbox.erpnext.mail_servers import Patience, is_mask
+from agencystack.sandbox.erpnext.meta import DocType, Field
 from agencystack.sandbox.erpnext.store import Document, Store, Transaction
 
 # A site's times are naive and in its own zone, which is rarely the server's; an offset shows who forgets that.
@@ -50,6 +52,10 @@ class Work:
     def __post_init__(self) -> None:
         self.transaction = self.store.begin()
 
+    def forget(self) -> None:
+        """Undo all changes of the request so far."""
+        self.transaction = self.store.begin()
+
     def roles(self) -> set[str]:
         """Return the roles of the user; everybody has some."""
         user = self.transaction.get("User", self.user) or {}
@@ -78,11 +84,13 @@ class Behaviour:
         namer: returns the name of a new document.
         validate: checks before it is stored; gets the document, and as it was stored before (``None`` for a new one).
         on_update: what else happens once it is stored.
+        on_trash: what happens before it is deleted; gets the document.
     """
 
     namer: Namer
     validate: Hook | None = None
     on_update: Hook | None = None
+    on_trash: Callable[[Work, Document], None] | None = None
 
 
 def random_name(_: Document) -> str:
@@ -110,9 +118,7 @@ class Documents:
     def insert(self, work: Work, doctype: str, values: Mapping[str, Any], *, checked: bool = True) -> Document:
         """Create a document; ``checked=False`` is for what the product creates itself, whoever asks."""
         if doctype not in DOCTYPES:
-            module = doctype.lower().replace(" ", "_")
-            text = f"No module named 'frappe.core.doctype.{module}'"
-            raise FrappeError("ImportError", text, status=500, raised_as="Error")
+            raise unknown_doctype(doctype)
         meta = DOCTYPES[doctype]
         if checked:
             work.require(meta, "create")
@@ -146,6 +152,13 @@ class Documents:
         self.save(work, document, before)
         return shown(document)
 
+    def change(self, work: Work, before: Document, values: Mapping[str, Any]) -> None:
+        """Change fields of a document as the product itself does, whoever asks."""
+        meta = DOCTYPES[before["doctype"]]
+        document = self._changed(work, meta, before, values)
+        self._fetch_links(work, meta, document)
+        self.save(work, document, before)
+
     def delete(self, work: Work, doctype: str, name: str) -> None:
         """Delete a document that nothing links to."""
         meta = _meta(doctype)
@@ -155,6 +168,9 @@ class Documents:
         work.require(meta, "delete")
         if doctype == "Email Queue" and work.user != ADMINISTRATOR:
             raise invalid("Only Administrator can delete Email Queue")
+        on_trash = self._behaviour(doctype).on_trash
+        if on_trash:
+            on_trash(work, document)
         _check_not_linked(work, document)
         work.transaction.delete(doctype, document["name"])
 
@@ -216,6 +232,10 @@ class Documents:
             text = f"Value cannot be changed for {bold('Created On')}"
             raise invalid(text, kind="CannotChangeConstantError")
         self._assign(work, meta, document, values)
+        for one in meta.fields:
+            if one.set_only_once and document[one.name] != before[one.name]:
+                text = f"Value cannot be changed for {bold(one.title)}"
+                raise invalid(text, kind="CannotChangeConstantError")
         return document
 
     def _assign(self, work: Work, meta: DocType, document: Document, values: Mapping[str, Any]) -> None:

@@ -129,3 +129,9 @@ def not_permitted(user: str, doctype: str, action: str) -> FrappeError:
 def broken(kind: str, text: str, *, module: str = "", messages: list[dict[str, Any]] | None = None) -> FrappeError:
     """Return the 500 for an exception the product does not expect."""
     return FrappeError(kind, text, status=500, module=module, messages=messages)
+
+
+def unknown_doctype(doctype: str) -> FrappeError:
+    """Return the 500 for a document of a doctype the site does not have."""
+    module = doctype.lower().replace(" ", "_")
+    return FrappeError("ImportError", f"No module named 'frappe.core.doctype.{module}'", status=500, raised_as="Error")

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agencystack.sandbox.erpnext.doctypes import DOCTYPES, DocType
+from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.documents import Work
 from agencystack.sandbox.erpnext.errors import FrappeError, broken, invalid, not_found
+from agencystack.sandbox.erpnext.meta import DocType
 from agencystack.sandbox.erpnext.store import Document
 
 DEFAULT_PAGE = 20

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agencystack.sandbox.erpnext.connector import APP, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_found, not_permitted, not_whitelisted
 from agencystack.sandbox.erpnext.sending import Mail
@@ -25,6 +26,7 @@ APPS = {
     "frappe": ("Frappe Framework", "Full stack web framework with Python, Javascript, MariaDB, Redis, Node", "15.44.2"),
     "erpnext": ("ERPNext", "ERP made simple", "15.109.0"),
 }
+CONNECTOR_ABOUT = "Connects this site to the other components of an AgencyStack."
 
 
 class Methods:
@@ -33,22 +35,27 @@ class Methods:
     Args:
         documents: the site's.
         mail: the site's.
+        connector: our app, where it is installed.
     """
 
-    def __init__(self, documents: Documents, mail: Mail) -> None:
+    def __init__(self, documents: Documents, mail: Mail, connector: Connector | None = None) -> None:
         self._documents = documents
         self._mail = mail
+        self._connector = connector
         self._methods: dict[str, Method] = {
             "ping": lambda *_: "pong",
             "frappe.ping": lambda *_: "pong",
             "frappe.auth.get_logged_user": lambda work, _: work.user,
-            "frappe.utils.change_log.get_versions": lambda *_: versions(),
+            "frappe.utils.change_log.get_versions": lambda *_: versions(connector),
             "frappe.core.doctype.user.user.get_roles": _roles,
             "frappe.core.doctype.user.user.generate_keys": _generate_keys,
             "frappe.client.rename_doc": self._rename,
             "frappe.core.doctype.communication.email.make": self._make,
             "frappe.email.doctype.email_queue.email_queue.send_now": self._send_now,
         }
+        if connector:
+            self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
+            self._methods[f"{APP}.api.check_token"] = lambda work, given: connector.check_token(work, given["token"])
 
     def call(self, work: Work, name: str, arguments: Arguments) -> dict[str, Any]:
         """Call a function and return the body of the answer: without ``message`` where it returns nothing.
@@ -77,11 +84,12 @@ class Methods:
         self._mail.send_now(work, str(arguments.get("name") or ""))
 
 
-def versions() -> dict[str, dict[str, str]]:
+def versions(connector: Connector | None) -> dict[str, dict[str, str]]:
     """Return the installed apps as the product describes them."""
+    ours = {APP: ("AgencyStack Connector", CONNECTOR_ABOUT, connector.version)} if connector else {}
     return {
         name: {"title": title, "description": about, "branch": "", "version": version}
-        for name, (title, about, version) in APPS.items()
+        for name, (title, about, version) in {**APPS, **ours}.items()
     }
 
 

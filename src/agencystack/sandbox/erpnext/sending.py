@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import formataddr, formatdate, parseaddr
 from typing import Any
 
-from agencystack.sandbox.erpnext.behaviours import require_address
+from agencystack.sandbox.erpnext.accounts import require_address
 from agencystack.sandbox.erpnext.documents import Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, broken, invalid, not_found
 from agencystack.sandbox.erpnext.mail_servers import open_session

@@ -20,7 +20,7 @@ from agencystack_connector.sso.users import user_of
 def start(redirect_to: str | None = None):
 	"""Send the browser to the identity provider; the login page's button leads here."""
 	if not settings.load().enabled or not settings.usable():
-		pages.refusal(LoginRefused("off", "Single sign-on is switched off."))
+		pages.refusal(_off())
 		return
 	started = attempts.start(on_this_site(redirect_to, frappe.request.host))
 	address, parameters = settings.authorization()
@@ -42,6 +42,8 @@ def login_via_keycloak(
 		oauth2_logins.login_via_keycloak(code, state)
 		return
 	try:
+		if not settings.usable():
+			raise _off()
 		_log_in(now, code, state, iss, error_description or error)
 	except LoginRefused as refused:
 		# What was saved of a user that is refused after all must not stay.
@@ -81,3 +83,7 @@ def _user(now: settings.Settings, provider: Provider, tokens: Tokens, attempt: A
 	who = person(said, userinfo)
 	roles = granted_roles(userinfo, now.roles_claim, now.managed_roles)
 	return user_of(who, roles, now.managed_roles)
+
+
+def _off() -> LoginRefused:
+	return LoginRefused("off", "Single sign-on is switched off.")

@@ -77,7 +77,7 @@ def authorization() -> tuple[str, dict[str, str]]:
 
 
 def usable() -> bool:
-	"""Say whether there is an enabled Social Login Key to log in by."""
+	"""Say whether there is an enabled Social Login Key to log in by; Frappe itself takes answers for a disabled one."""
 	return bool(frappe.db.get_value("Social Login Key", KEY, "enable_social_login"))
 
 
