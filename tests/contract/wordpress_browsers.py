@@ -37,6 +37,7 @@ class SigningProvider(OidcProvider):
         published: by id, what the key set shows besides the key in use.
         key_sets_read: how often the key set was asked for.
         down: the key set cannot be read.
+        use: what the published key is for.
     """
 
     algorithm: str = "RS256"
@@ -44,6 +45,7 @@ class SigningProvider(OidcProvider):
     published: dict[str, Any] = field(default_factory=dict)
     key_sets_read: int = 0
     down: bool = False
+    use: str = "sig"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,9 +75,9 @@ class SigningProvider(OidcProvider):
         if self.algorithm == "ES256":
             point = self._curve_key.public_key().public_numbers()
             x, y = (_text(number.to_bytes(32, "big")) for number in (point.x, point.y))
-            return {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "x": x, "y": y, **named}
+            return {"kty": "EC", "crv": "P-256", "use": self.use, "alg": "ES256", "x": x, "y": y, **named}
         n = self._key.public_key().public_numbers().n
-        return {"kty": "RSA", "use": "sig", "n": _text(n.to_bytes(256, "big")), "e": "AQAB", **named}
+        return {"kty": "RSA", "use": self.use, "n": number(n), "e": "AQAB", **named}
 
     def token(self, **claims: Any) -> str:
         """Return a token with these claims, signed as the attributes say."""
@@ -212,6 +214,11 @@ def make_user(site: Site, name: str, *roles: str, password: str = "a-password") 
     made = f"wp_create_user( '{name}', '{password}', '{name}@acme.example' )"
     add = "".join(f"$user->add_role( '{role}' );" for role in roles)
     run_php(site, f"$user = new WP_User( {made} ); $user->set_role( '' ); {add}")
+
+
+def number(value: int) -> str:
+    """Return a number as a key set holds it."""
+    return _text(value.to_bytes((value.bit_length() + 7) // 8, "big"))
 
 
 def _text(data: bytes) -> str:

@@ -137,6 +137,8 @@ class SsoState(Model):
         foreign: slug of another active plugin that logs people in elsewhere.
         roles: name of each role WordPress knows, by slug.
         redirect_uris: where the provider sends people back to, by way; exactly so it must be registered.
+        start_urls: where a login begins, by way; None where only the link on the login page begins one. miniOrange's
+            button is a script, without a link.
         logged_out_uri: where it sends them after a logout; the same for every way.
     """
 
@@ -144,6 +146,7 @@ class SsoState(Model):
     foreign: str | None
     roles: Mapping[str, str]
     redirect_uris: Mapping[Login, str]
+    start_urls: Mapping[Login, str | None]
     logged_out_uri: str
 
     @classmethod
@@ -154,6 +157,7 @@ class SsoState(Model):
             foreign=data["foreign"],
             roles=dict(data["roles"]),
             redirect_uris={Login(way): uri for way, uri in data["redirect_uris"].items()},
+            start_urls={Login(way): url for way, url in data["start_urls"].items()},
             logged_out_uri=data["logged_out_uri"],
         )
 

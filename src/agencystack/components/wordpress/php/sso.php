@@ -135,6 +135,12 @@ function sso() {
 			'miniorange'             => site_url(),
 			'openid-connect-generic' => admin_url( 'admin-ajax.php?action=openid-connect-authorize' ),
 		),
+		// openid-connect-generic begins with each opening of the login page, where its link is.
+		'start_urls'     => array(
+			'connector'              => untrailingslashit( get_option( 'siteurl' ) ) . '/wp-login.php?action=agencystack-sso',
+			'miniorange'             => site_url( '/?option=oauthredirect&app_name=' . rawurlencode( sso_application() ) ),
+			'openid-connect-generic' => null,
+		),
 		'logged_out_uri' => untrailingslashit( get_option( 'siteurl' ) ) . '/wp-login.php?loggedout=true',
 	);
 }
