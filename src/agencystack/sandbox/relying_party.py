@@ -103,9 +103,7 @@ class Provider:
         return name in self._keys and _fits(token, self._keys[name])
 
     async def _fetch_keys(self) -> None:
-        answer = await fetch("GET", (await self.addresses())["jwks_uri"], self._ca_file)
-        keys = _object(answer).get("keys", [])
-        self._keys = {row.get("kid", ""): _public_key(row) for row in keys if _can_sign(row)}
+        self._keys = await _keys((await self.addresses())["jwks_uri"], self._ca_file)
 
 
 async def exchange(
@@ -151,6 +149,19 @@ async def userinfo(url: str, access_token: str, ca_file: Path | None = None) -> 
     return _object(answer)
 
 
+async def signed_claims(token: str, keys_url: str, ca_file: Path | None = None) -> dict[str, Any]:
+    """Return the claims of a token whose signature, and nothing else, was verified with one of the keys.
+
+    Raises:
+        Trouble: it was signed with another key, or the keys cannot be had.
+    """
+    keys = await _keys(keys_url, ca_file)
+    key = keys.get(str(_part(token, 0).get("kid", "")))
+    if key is None or not _fits(token, key):
+        raise Trouble("failed to verify id token signature")
+    return unverified(token)
+
+
 def unverified(token: str) -> dict[str, Any]:
     """Return the claims of a token, whoever made it.
 
@@ -186,6 +197,11 @@ async def fetch(
         raise Trouble(f'{method.title()} "{url}": {reason}') from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Trouble(f'{method.title()} "{url}": {type(error).__name__}') from error
+
+
+async def _keys(url: str, ca_file: Path | None) -> dict[str, rsa.RSAPublicKey]:
+    rows = _object(await fetch("GET", url, ca_file)).get("keys", [])
+    return {row.get("kid", ""): _public_key(row) for row in rows if _can_sign(row)}
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

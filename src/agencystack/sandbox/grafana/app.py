@@ -1,0 +1,170 @@
+"""The stand-in as one ASGI application: which path answers what, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from agencystack.sandbox.grafana.answers import Declined, forbidden, json_object
+from agencystack.sandbox.grafana.login import Login
+from agencystack.sandbox.grafana.people import ORGANISATION, People, members, memberships, profile
+from agencystack.sandbox.grafana.sso import PROVIDER, SsoSettings
+
+VERSION = "12.2.0"
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class GrafanaStandIn:
+    """The stand-in; an instance is an ASGI application.
+
+    Args:
+        state_dir: where users and saved settings are kept, the secret in clear.
+        root_url: its public address (``[server] root_url``).
+        admin_password: of the server administrator ``admin``.
+        ca_file: authority of the provider; the system's when absent.
+        system: ``[auth.generic_oauth]`` of file and environment, over the defaults.
+        has_sso_settings: whether it has the interface for SSO settings, as versions from 10.4 on.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        root_url: str,
+        admin_password: str,
+        ca_file: Path | None = None,
+        system: Mapping[str, Any] | None = None,
+        has_sso_settings: bool = True,
+    ) -> None:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        self._root_url = root_url.rstrip("/")
+        self._has_sso_settings = has_sso_settings
+        self._people = People(state_dir / "people.json", admin_password)
+        self._sso = SsoSettings(state_dir / "sso.json", system)
+        self._login = Login(self._people, self._sso, self._root_url, ca_file)
+        self._app = Starlette(
+            routes=[*self._pages(), *self._own_api(), *self._admin_api()],
+            exception_handlers={404: _unknown, 405: _unknown},
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection event, as ASGI asks."""
+        await self._app(scope, receive, send)
+
+    def _pages(self) -> list[Route]:
+        return [
+            Route("/", self._open(self._home)),
+            Route("/login", self._open(self._login.page), methods=["GET"]),
+            Route("/login", self._open(self._login.with_password), methods=["POST"]),
+            Route(f"/login/{PROVIDER}", self._open(self._login.oauth)),
+            Route("/logout", self._open(self._login.logout)),
+            Route("/api/health", self._open(self._health)),
+        ]
+
+    def _own_api(self) -> list[Route]:
+        return [
+            Route("/api/login/ping", self._open(self._login.ping)),
+            Route("/api/frontend/settings", self._open(self._frontend)),
+            Route("/api/user", self._open(self._me)),
+            Route("/api/user/orgs", self._open(self._my_organisations)),
+        ]
+
+    def _admin_api(self) -> list[Route]:
+        settings = f"/api/v1/sso-settings/{PROVIDER}"
+        return [
+            Route(settings, self._ruled("settings:read", self._get_sso), methods=["GET"]),
+            Route(settings, self._ruled("settings:write", self._put_sso), methods=["PUT"]),
+            Route(settings, self._ruled("settings:write", self._delete_sso), methods=["DELETE"]),
+            Route("/api/users/lookup", self._ruled("users:read", self._lookup)),
+            Route("/api/users/{id:int}/orgs", self._ruled("users:read", self._organisations_of)),
+            Route("/api/admin/users/{id:int}", self._ruled("users:delete", self._delete_user), methods=["DELETE"]),
+            Route("/api/orgs", self._ruled("orgs:read", self._organisations)),
+            Route("/api/orgs/1/users", self._ruled("org.users:read", self._members)),
+        ]
+
+    def _open(self, answer: Answer) -> Answer:
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Declined as declined:
+                return declined.answer()
+
+        return endpoint
+
+    def _ruled(self, permission: str, answer: Answer) -> Answer:
+        async def checked(request: Request) -> Response:
+            if not self._login.user(request)["is_admin"]:
+                raise forbidden(permission)
+            return await answer(request)
+
+        return self._open(checked)
+
+    async def _home(self, request: Request) -> Response:
+        try:
+            self._login.user(request)
+        except Declined:
+            return RedirectResponse("/login", status_code=302)
+        return HTMLResponse("<!DOCTYPE html><title>Grafana</title>")
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"database": "ok", "version": VERSION, "commit": "stand-in"})
+
+    async def _frontend(self, request: Request) -> Response:
+        self._login.user(request)
+        return JSONResponse(
+            {
+                "appUrl": f"{self._root_url}/",
+                "buildInfo": {"version": VERSION, "commit": "stand-in", "env": "production"},
+                "disableLoginForm": False,
+            }
+        )
+
+    async def _me(self, request: Request) -> Response:
+        return JSONResponse(profile(self._login.user(request)))
+
+    async def _my_organisations(self, request: Request) -> Response:
+        return JSONResponse(memberships(self._login.user(request)))
+
+    async def _get_sso(self, _: Request) -> Response:
+        self._must_have_sso()
+        return JSONResponse(self._sso.shown())
+
+    async def _put_sso(self, request: Request) -> Response:
+        self._must_have_sso()
+        self._sso.save(await json_object(request))
+        return Response(status_code=204)
+
+    async def _delete_sso(self, _: Request) -> Response:
+        self._must_have_sso()
+        self._sso.remove()
+        return Response(status_code=204)
+
+    async def _lookup(self, request: Request) -> Response:
+        return JSONResponse(profile(self._people.named(request.query_params.get("loginOrEmail", ""))))
+
+    async def _organisations_of(self, request: Request) -> Response:
+        return JSONResponse(memberships(self._people.get(request.path_params["id"])))
+
+    async def _delete_user(self, request: Request) -> Response:
+        self._people.delete(request.path_params["id"])
+        return JSONResponse({"message": "User deleted"})
+
+    async def _organisations(self, _: Request) -> Response:
+        return JSONResponse([ORGANISATION])
+
+    async def _members(self, _: Request) -> Response:
+        return JSONResponse(members(self._people.all()))
+
+    def _must_have_sso(self) -> None:
+        if not self._has_sso_settings:
+            raise Declined(404, "Not found")
+
+
+async def _unknown(_: Request, __: Exception) -> Response:
+    return JSONResponse({"message": "Not found"}, status_code=404)
