@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import frappe
 from frappe.integrations import oauth2_logins
 from frappe.utils.oauth import get_redirect_uri, redirect_post_login
@@ -39,7 +41,7 @@ def login_via_keycloak(
 	"""Take the identity provider's answer, in place of Frappe's function of the same name."""
 	now = settings.load()
 	if not now.enabled:
-		oauth2_logins.login_via_keycloak(code, state)
+		_as_frappe(oauth2_logins.login_via_keycloak, code, state)
 		return
 	try:
 		if not settings.usable():
@@ -57,7 +59,12 @@ def custom(code: str | None = None, state: str | None = None):
 	if settings.load().enabled and frappe.request.path.rstrip("/").endswith(f"/{settings.KEY}"):
 		login_via_keycloak(code, state)
 	else:
-		oauth2_logins.custom(code, state)
+		_as_frappe(oauth2_logins.custom, code, state)
+
+
+def _as_frappe(function: Callable[..., None], code: str | None, state: str | None) -> None:
+	"""Call Frappe's own function with what came, so that it also says what is missing."""
+	function(**{name: value for name, value in {"code": code, "state": state}.items() if value is not None})
 
 
 def _log_in(now: settings.Settings, code: str | None, state: str | None, iss: str | None, error: str | None) -> None:
