@@ -60,7 +60,7 @@ def check(where: ComponentRef, request: str, answer: Answer) -> None:
         Refused: any other failure that Keycloak explains in JSON.
         BadAnswer: something that is no JSON where JSON is due.
     """
-    words = _words(answer)
+    words = explained(answer.content)
     if answer.status_code < 300:
         if answer.content and words is None:
             raise _not_json(where, request, answer)
@@ -92,17 +92,24 @@ def _not_json(where: ComponentRef, request: str, answer: Answer) -> BadAnswer:
     )
 
 
-def _words(answer: Answer) -> str | None:
-    """Return what Keycloak says of a failure, empty when nothing; ``None`` when the body is no JSON."""
-    if not answer.content:
+def explained(content: bytes) -> str | None:
+    """Return what Keycloak says in a body of JSON, empty when nothing; ``None`` when the body is no JSON."""
+    if not content:
         return ""
     try:
-        said: Any = json.loads(answer.content)
+        said: Any = json.loads(content)
     except ValueError:
         return None
-    if isinstance(said, dict):
-        parts = (said.get("errorMessage"), said.get("error"), said.get("error_description"))
-        # The console translates these names with their parameters; beside the name they tell which value it was.
-        filled_in = [str(value) for value in said.get("params") or () if value]
-        said = ": ".join(str(part) for part in (*parts, ", ".join(filled_in)) if part)
-    return redact(str(said))[:LONGEST_WORDS]
+    return redact("; ".join(_sentences(said)))[:LONGEST_WORDS]
+
+
+def _sentences(said: Any) -> list[str]:
+    """Return what a failure says; of a user there may be several (``recordings/keycloak/refusals.json``)."""
+    if not isinstance(said, dict):
+        return [str(said)]
+    if isinstance(several := said.get("errors"), list):
+        return [sentence for one in several for sentence in _sentences(one)]
+    # The console translates these names with their parameters; beside the name they tell which value it was.
+    filled_in = ", ".join(str(value) for value in said.get("params") or () if value)
+    parts = (said.get("errorMessage"), said.get("error"), said.get("error_description"), filled_in)
+    return [": ".join(str(part) for part in parts if part)]

@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from keycloak import KeycloakOpenID, KeycloakOpenIDConnection
 from keycloak.connection import ConnectionManager
 from keycloak.exceptions import KeycloakConnectionError, KeycloakError
 
-from agencystack.components.keycloak.errors import ADDRESS, check
+from agencystack.components.keycloak.errors import ADDRESS, check, explained
 from agencystack.components.keycloak.login import AdminLogin
-from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, BadAnswer, ComponentRef, Unavailable
-from agencystack.stack.secrets import redact
+from agencystack.components.keycloak.silence import ConnectionDied, no_answer
+from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, BadAnswer, ComponentRef
 
 CONNECTIONS = 16
 CREDENTIAL = "check user, password or client secret of Keycloak in stack.yaml"
@@ -81,7 +80,7 @@ class Transport(KeycloakOpenIDConnection):
         send = self._sender(ConnectionManager.raw_get, "GET", *args, **kwargs)
         try:
             return send()
-        except _ConnectionDied:
+        except ConnectionDied:
             return send()
 
     def raw_post(self, *args: Any, **kwargs: Any) -> Any:
@@ -96,13 +95,28 @@ class Transport(KeycloakOpenIDConnection):
         """Send one DELETE."""
         return self._sender(ConnectionManager.raw_delete, "DELETE", *args, **kwargs)()
 
+    def refresh_token(self) -> None:
+        """Renew the token; log in anew where Keycloak knows our session no more, as after a restart."""
+        refresh = (self.token or {}).get("refresh_token")
+        if refresh:
+            try:
+                self.token = self.keycloak_openid.refresh_token(refresh)
+            except KeycloakConnectionError:
+                raise
+            except KeycloakError as error:
+                if error.response_code not in {400, 401}:
+                    raise
+            else:
+                return
+        self.get_token()
+
     def public_get(self, path: str) -> Any:
         """Return the JSON of an address that needs no login."""
         try:
             answer = self._send(ConnectionManager.raw_get, path)
-        except _ConnectionDied:
+        except ConnectionDied:
             answer = self._send(ConnectionManager.raw_get, path)
-        check(self._where, f"GET {urlsplit(path).path}", answer)
+        check(self._where, f"GET /{path}", answer)
         return answer.json()
 
     def close(self) -> None:
@@ -123,7 +137,7 @@ class Transport(KeycloakOpenIDConnection):
                 # Keycloak ended our session, for one by a restart. It did nothing of what we asked.
                 self._renew(token)
                 answer = self._send(method, path, **kwargs)
-            check(self._where, f"{name} /{urlsplit(path).path}", answer)
+            check(self._where, f"{name} /{path}", answer)
             return answer
 
         return send
@@ -167,8 +181,7 @@ class Transport(KeycloakOpenIDConnection):
         status = error.response_code or 0
         request = f"the login at realm {self._login.realm}"
         if status in {400, 401, 403}:
-            body = error.response_body
-            said = redact((body or b"").decode(errors="replace"))[:500]
+            said = explained(error.response_body or b"") or "nothing we understand"
             return AuthenticationFailed(
                 f"answered {status} to {request} of {self._login.name}: {said}",
                 component=self._where,
@@ -188,36 +201,7 @@ class Transport(KeycloakOpenIDConnection):
         return BadAnswer("answered our login with something that is no token", component=self._where, remedy=ADDRESS)
 
     def _unreachable(self, cause: BaseException | None) -> AgencyStackError:
-        text = redact(str(cause)) or type(cause).__name__
-        if isinstance(cause, requests.exceptions.TooManyRedirects):
-            to = cause.response.headers.get("location", "") if cause.response is not None else ""
-            return BadAnswer(
-                f"redirected us from {self.base_url} to {to}",
-                component=self._where,
-                remedy="put the address it redirects to into stack.yaml as api_url",
-            )
-        if isinstance(cause, requests.exceptions.Timeout):
-            return Unavailable(
-                f"did not answer within {self.timeout:g} s",
-                component=self._where,
-                remedy=f"check that {self.base_url} is up, then run again",
-            )
-        if isinstance(cause, requests.exceptions.SSLError):
-            return Unavailable(
-                f"its certificate at {self.base_url} is not trusted: {text}",
-                component=self._where,
-                remedy="name the authority that signed it as ca_file in stack.yaml",
-            )
-        kind = _ConnectionDied if "Connection aborted" in text else Unavailable
-        return kind(
-            f"cannot be reached at {self.base_url}: {text}",
-            component=self._where,
-            remedy="check the address in stack.yaml (api_url is the one we use) and that Keycloak runs",
-        )
-
-
-class _ConnectionDied(Unavailable):
-    """The connection ended before an answer came."""
+        return no_answer(self._where, str(self.base_url), cause, self.timeout)
 
 
 @dataclass(frozen=True)
