@@ -177,6 +177,10 @@ class Browser:
         """Open a page and follow nothing."""
         return self._client.get(path if path.startswith("http") else self.url + path, follow_redirects=False)
 
+    def ask(self, path: str, headers: dict[str, str]) -> httpx.Response:
+        """Ask as a script of the page does."""
+        return self._client.get(self.url + path, headers=headers, follow_redirects=False)
+
     def cookies(self) -> dict[str, str]:
         """Return the jar."""
         return {cookie.name: cookie.value or "" for cookie in self._client.cookies.jar}

@@ -13,9 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from agencystack.sandbox import wordpress_mail as mail
+from agencystack.sandbox import wordpress_sso as sso
+from agencystack.sandbox import wordpress_tokens as tokens
 from agencystack.sandbox.wordpress_store import Plugin, Refusal, Store
 
-WORDPRESS_ORG = {"wp-mail-smtp": ("wp-mail-smtp/wp_mail_smtp.php", "WP Mail SMTP", "4.8.0")}
+WORDPRESS_ORG = {
+    "wp-mail-smtp": ("wp-mail-smtp/wp_mail_smtp.php", "WP Mail SMTP", "4.8.0"),
+    "miniorange-login-with-eve-online-google-facebook": (
+        "miniorange-login-with-eve-online-google-facebook/mo_oauth_settings.php",
+        "OAuth Single Sign On - SSO (OAuth Client)",
+        "6.26.17",
+    ),
+    "daggerhart-openid-connect-generic": (
+        "daggerhart-openid-connect-generic/openid-connect-generic.php",
+        "OpenID Connect Generic",
+        "3.10.3",
+    ),
+}
 CONNECTOR = "agencystack-connector"
 OWNER_OPTION = "agencystack_owner"
 
@@ -78,6 +92,9 @@ def delete(store: Store, args: Mapping[str, Any]) -> None:
     store.data.plugins.pop(args["slug"], None)
     if args["slug"] == CONNECTOR:
         store.set_option("agencystack_connector", None)
+        store.set_option("agencystack_connector_sso", None)
+        for user in store.data.users:
+            user.subject, user.made_by_sso = "", False
 
 
 def install(store: Store, args: Mapping[str, Any]) -> Any:
@@ -115,6 +132,8 @@ QUERIES: Mapping[str, Handler] = {
     "mail": mail.state,
     "owner": owner,
     "submission": mail.submission,
+    "sso": sso.state,
+    "sso_user": sso.user,
 }
 COMMANDS: Mapping[str, Handler] = {
     "activate_plugin": activate,
@@ -126,6 +145,10 @@ COMMANDS: Mapping[str, Handler] = {
     "restore_mail": mail.restore,
     "write_owner": write_owner,
     "send_mail": mail.send,
+    "write_sso": sso.write,
+    "restore_sso": sso.restore,
+    "sso_forget_user": sso.forget_user,
+    "sso_check_token": tokens.check,
 }
 
 

@@ -1,4 +1,4 @@
-"""A WordPress for machines without PHP: a folder that is started like one, and its REST root."""
+"""A WordPress for machines without PHP: a folder that is started like one, its REST root, and its login."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from agencystack.sandbox.interpreter import python_for_products
 from agencystack.sandbox.wordpress import all_can_enter, unprivileged_user
-from agencystack.sandbox.wordpress_store import SiteData
+from agencystack.sandbox.wordpress_login import LoginPages
+from agencystack.sandbox.wordpress_store import SiteData, User
 from agencystack.stack.errors import ConfigurationError
 
 _WP_CONFIG = "<?php\n/** Written by AgencyStack's sandbox: a stand-in, no PHP runs here. */\n$table_prefix = 'wp_';\n"
@@ -33,7 +34,8 @@ class WordPressStandIn:
 
     def __init__(self, directory: Path, url: str, *, name: str, admin_email: str, wordpress_org: bool = True) -> None:
         self._directory = directory.absolute()
-        self._data = SiteData(url=url, name=name, admin_email=admin_email, wordpress_org=wordpress_org)
+        admin = User(id=1, login="admin", email=admin_email, name="admin", roles=["administrator"])
+        self._data = SiteData(url=url, name=name, admin_email=admin_email, wordpress_org=wordpress_org, users=[admin])
 
     @property
     def path(self) -> Path:
@@ -42,8 +44,9 @@ class WordPressStandIn:
 
     @property
     def app(self) -> Starlette:
-        """The REST root."""
-        return Starlette(routes=[Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root)])
+        """The REST root and the pages people log in by."""
+        rest = [Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root)]
+        return Starlette(routes=[*rest, *LoginPages(self.path).routes])
 
     def up(self) -> None:
         """Make the folder; a site that is there keeps what it holds.
@@ -64,6 +67,8 @@ class WordPressStandIn:
         if not store.is_file():
             store.write_text(self._data.model_dump_json(indent=1))
             store.chmod(0o600)
+        # Both we and the owner of the site's files hold it, whoever comes first.
+        (self._directory / "lock").touch()
         self._own()
 
     def _own(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,29 @@ class Plugin(BaseModel):
     active: bool = False
 
 
+class User(BaseModel):
+    """One user of the site.
+
+    Args:
+        subject: issuer and subject of the person at the provider whose account it is; empty where it is nobody's.
+    """
+
+    id: int
+    login: str
+    email: str
+    name: str = ""
+    roles: list[str] = Field(default_factory=list)
+    made_by_sso: bool = False
+    subject: str = ""
+
+
+class Session(BaseModel):
+    """One browser that is logged in, and the ID token its login began with."""
+
+    user: int
+    id_token: str = ""
+
+
 class SiteData(BaseModel):
     """Everything in the store's file."""
 
@@ -49,6 +73,8 @@ class SiteData(BaseModel):
     key: str = Field(default_factory=lambda: Fernet.generate_key().decode())
     options: dict[str, Any] = Field(default_factory=dict)
     plugins: dict[str, Plugin] = Field(default_factory=dict)
+    users: list[User] = Field(default_factory=list)
+    sessions: dict[str, Session] = Field(default_factory=dict)
 
 
 class Store:
@@ -77,6 +103,11 @@ class Store:
         """Write the store."""
         draft = self._file.with_suffix(".new")
         draft.write_text(self.data.model_dump_json(indent=1))
+        # As root we serve the pages, and the program runs as the owner of the site's files.
+        was = self._file.stat()
+        draft.chmod(was.st_mode)
+        if os.geteuid() == 0:
+            os.chown(draft, was.st_uid, was.st_gid)
         draft.replace(self._file)
 
     def get_option(self, name: str, default: Any = None) -> Any:

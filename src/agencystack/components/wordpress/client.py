@@ -225,10 +225,10 @@ class WordPress:
                 self._asked.pop(query.key, None)
 
     def forget_probe_user(self, login: str) -> bool:
-        """Delete a probe user that single sign-on made, with sessions and meta; say whether it was there.
+        """Delete a probe user with sessions and meta; say whether it was there.
 
         Raises:
-            Refused: the login does not start with ``agencystack-probe-``, or a person made the account.
+            Refused: the login does not start with ``agencystack-probe-``.
         """
         return bool(self._tell("sso_forget_user", {"login": login})["deleted"])
 

@@ -39,7 +39,7 @@ function sso_user( array $args ) {
  *
  * @param array $args `login`.
  * @return array `deleted`.
- * @throws Refusal For any other user, or one who left something that others see.
+ * @throws Refusal For any other user, or when something keeps WordPress from deleting it.
  */
 function sso_forget_user( array $args ) {
 	if ( 0 !== strpos( $args['login'], PROBE_PREFIX ) ) {
@@ -48,9 +48,6 @@ function sso_forget_user( array $args ) {
 	$user = get_user_by( 'login', $args['login'] );
 	if ( ! $user || $user->user_login !== $args['login'] ) {
 		return array( 'deleted' => false );
-	}
-	if ( '1' !== get_user_meta( $user->ID, 'agencystack_sso_made', true ) ) {
-		throw new Refusal( 'not-a-probe', "{$args['login']} was not made by single sign-on" );
 	}
 	require_once ABSPATH . 'wp-admin/includes/user.php';
 	\WP_Session_Tokens::get_instance( $user->ID )->destroy_all();
