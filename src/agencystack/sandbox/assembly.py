@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from agencystack.sandbox import keycloak_program
 from agencystack.sandbox.answering import (
     IMAP_GREETING,
     SMTP_GREETING,
@@ -14,10 +15,13 @@ from agencystack.sandbox.answering import (
     greets_over_tls,
     stand_in_answers,
 )
+from agencystack.sandbox.credentials import Credentials
+from agencystack.sandbox.keycloak import real_keycloak
 from agencystack.sandbox.mailstack import MailStack
 from agencystack.sandbox.mailstack import obstacle as mailstack_obstacle
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.services import Service
+from agencystack.sandbox.stand_ins import KEYCLOAK_PASSWORD
 from agencystack.sandbox.wordpress import RealWordPress
 from agencystack.sandbox.wordpress_service import WordPressService, real_wordpress
 from agencystack.sandbox.worker import Worker
@@ -26,7 +30,11 @@ from agencystack.sandbox.worker import Worker
 def obstacles_here(folder: SandboxFolder) -> dict[str, str]:
     """Return why a component cannot be the real product on this machine in this folder; no entry when it can."""
     unreachable = _unreachable(folder.root)
-    reasons = {"wordpress": RealWordPress.available() or unreachable, "mail": mailstack_obstacle(folder)}
+    reasons = {
+        "wordpress": RealWordPress.available() or unreachable,
+        "mail": mailstack_obstacle(folder),
+        "keycloak": keycloak_program.obstacle(),
+    }
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -37,6 +45,9 @@ def services_of(folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, in
         services.append(MailStack(folder, ports))
     if plan.real["wordpress"]:
         services.append(WordPressService(real_wordpress(folder, plan, ports), folder.wordpress / "run"))
+    if plan.is_real("keycloak"):
+        password = Credentials(folder.credentials).ensure(KEYCLOAK_PASSWORD)
+        services.append(real_keycloak(folder, ports, password))
     return services
 
 

@@ -164,6 +164,8 @@ class KeycloakService:
             "http-port": str(self.ports["keycloak"]),
             **self._address(),
         }
+        if self._major >= 24:
+            settings["truststore-paths"] = str(self.folder.ca_file)  # the mail servers' certificate
         if self._major >= 26:
             settings |= {
                 "bootstrap-admin-username": ADMIN,

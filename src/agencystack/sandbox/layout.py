@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
-from agencystack.sandbox.stand_ins import LISTMONK_USER, StandIns, domain_of
+from agencystack.sandbox.stand_ins import KEYCLOAK_PASSWORD, LISTMONK_USER, StandIns, domain_of
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
@@ -88,13 +88,13 @@ class _Writer:
         if not self._plan.is_real("keycloak"):
             return {}
         port = self._ports["keycloak"]
-        self._credentials.ensure("keycloak/admin-password")
         # Public and internal address differ, as they do where products run in containers.
         described = {
             "url": f"http://localhost:{port}",
             "internal_url": f"http://{LOOPBACK}:{port}",
             "admin_user": "admin",
-            "admin_password": self._credentials.reference("keycloak/admin-password"),
+            "mail_of": self._plan.clients[0],
+            "admin_password": self._credentials.reference(KEYCLOAK_PASSWORD),
             "sandbox": True,
         }
         return {"keycloak": described}

@@ -25,6 +25,7 @@ from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 
 LISTMONK_USER = "agencystack"
+KEYCLOAK_PASSWORD = "keycloak/admin-password"  # noqa: S105 - names the credential
 MAIL_DOMAIN = MAIL_HOST.partition(".")[2]
 
 

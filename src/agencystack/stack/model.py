@@ -175,6 +175,9 @@ class Keycloak(Administered):
     realm: RealmName = Field(
         default="agencystack", description="Realm people log in to; {client} in it makes one realm a client."
     )
+    mail_of: ClientId | None = Field(
+        default=None, description="Client whose mailbox a realm that several clients share sends with."
+    )
     admin_realm: OneLine = Field(default="master", description="Realm the administrator belongs to.")
     admin_client: OneLine = Field(default="admin-cli", description="Client that administrator uses.")
     admin_client_secret: SecretReference | None = Field(

@@ -110,6 +110,19 @@ class RealmUsers(RealmGroups):
             for group_id in current - wanted:
                 self._admin.group_user_remove(user_id, group_id)
 
+    def mail_link(self, user_id: str, action: str = "VERIFY_EMAIL") -> None:
+        """Have Keycloak mail a user a link, now, through the realm's mail server.
+
+        Args:
+            user_id: Keycloak's id.
+            action: the required action behind the link.
+
+        Raises:
+            Refused: the mail server is not set, or did not take the mail.
+        """
+        with self._understood():
+            self._admin.send_update_account(user_id, [action])
+
     def logout_user(self, user_id: str) -> None:
         """End all sessions of a user.
 

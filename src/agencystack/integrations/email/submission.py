@@ -63,8 +63,8 @@ def find_submission(site: Site) -> Submission:
         raise ConfigurationError("has no mail server to send through", component=site.application.ref)
     inside = site.application.settings.exec is not None
     kind = ("submission", site.application.ref if inside else HERE)
-    with site.context.turn(provider.ref) if not inside else site.context.turn(site.application.ref):
-        probe = site.context.connection(provider.ref, lambda: _look(site, door, inside=inside), kind)
+    # Not in the mail server's turn: who asks may hold another component's, and the lock of all that is shared.
+    probe = site.context.connection(provider.ref, lambda: _look(site, door, inside=inside), kind)
     try:
         return probe.require(provider.ref)
     except Unavailable as error:

@@ -13,7 +13,7 @@ from agencystack.components.keycloak import Client, Realm
 from agencystack.engine.integration import SealedValue
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
-from agencystack.integrations.sso.realm import OWNER
+from agencystack.integrations.keycloak_realm import OWNER
 from agencystack.stack.secrets import Secret
 
 PKCE = "pkce.code.challenge.method"

@@ -8,13 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agencystack.components.keycloak import Keycloak, Realm
-from agencystack.engine.integration import Integration, Site
+from agencystack.engine.integration import Integration, Manual, Site
 from agencystack.engine.resource import Resource
 from agencystack.engine.values import Marker
 from agencystack.integrations import products
+from agencystack.integrations.keycloak_realm import LoginRealm
 from agencystack.integrations.sso.client import ClientSecret, LoginClient, Registered
+from agencystack.integrations.sso.groups import PeopleGroup
 from agencystack.integrations.sso.probe import Leftovers
-from agencystack.integrations.sso.realm import LoginRealm, PeopleGroup
 from agencystack.integrations.sso.roles import ClientRoles
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.model import Keycloak as KeycloakSettings
@@ -103,10 +104,20 @@ class Registration:
         return f"/{self.site.client}/{group}"
 
     def resources(self) -> Iterator[Resource]:
-        """Yield what has to be in Keycloak before the application is told."""
+        """Yield what has to be in Keycloak before the application is told.
+
+        Raises:
+            Manual: nobody said who may do what there, so nobody could log in.
+        """
+        if not self.site.groups:
+            name, client = self.site.application.ref.name, self.site.client
+            raise Manual(
+                f"no group of {client} has a role in {name}, so nobody could log in to it",
+                component=self.site.application.ref,
+                remedy=f"write in stack.yaml: clients.{client}.groups.GROUP.{name}: [ROLE] (docs/sso.md)",
+            )
         yield LoginRealm(self.realm)
-        if self.site.groups:
-            yield PeopleGroup(self.realm, f"/{self.site.client}")
+        yield PeopleGroup(self.realm, f"/{self.site.client}")
         for path in self.roles_by_group:
             yield PeopleGroup(self.realm, path)
         yield LoginClient(self.realm, self.client_id, self.site.name, self.registered, self._secret)
@@ -154,9 +165,7 @@ class LoginIntegration(Integration):
         raise NotImplementedError
 
     def missing(self, site: Site) -> Iterator[str]:
-        """Yield that nobody said who may do what: without a group nobody could log in."""
-        if not site.groups:
-            yield f"clients.{site.client}.groups.<group>.{site.application.ref.name}"
+        """Yield the credential of Keycloak's administrator, in either of its forms."""
         if site.provider is not None:
             settings = products.settings_of(site.provider, KeycloakSettings)
             if settings.admin_password is None and settings.admin_client_secret is None:
