@@ -136,7 +136,11 @@ def test_a_role_taken_away_is_gone_at_the_next_login(
     assert roles_of(wordpress, "mia") == {"editor", "author"}
     assert log_in(site, keycloak, person("mia", "author")) == "mia"
     assert roles_of(wordpress, "mia") == {"author"}
+    elsewhere = Browser(site.url)
+    elsewhere.open(START)
     assert log_in(site, keycloak, person("mia")) is None
+    assert roles_of(wordpress, "mia") == set()
+    assert elsewhere.logged_in() is None
     assert log_in(site, keycloak, person("mia", "editor")) == "mia"
     assert roles_of(wordpress, "mia") == {"editor"}
 
@@ -145,6 +149,15 @@ def test_roles_that_are_not_managed_stay(site: Site, wordpress: WordPress, keycl
     make_user(site, "ole", "contributor", "editor")
     assert log_in(site, keycloak, person("ole", "author")) == "ole"
     assert roles_of(wordpress, "ole") == {"contributor", "author"}
+
+
+def test_a_person_without_a_role_keeps_what_is_not_managed(
+    site: Site, wordpress: WordPress, keycloak: SigningProvider
+) -> None:
+    make_user(site, "kai", "contributor", "editor")
+    assert log_in(site, keycloak, person("kai", "editor")) == "kai"
+    assert log_in(site, keycloak, person("kai")) is None
+    assert roles_of(wordpress, "kai") == {"contributor"}
 
 
 def test_the_last_administrator_stays_one(site: Site, wordpress: WordPress, keycloak: SigningProvider) -> None:

@@ -97,6 +97,11 @@ def test_roles_follow_the_provider(site: StandIn, keycloak: SigningProvider) -> 
     keycloak.person = person("ada", "author")
     site.log_in(browser := Browser(site.url))
     assert (site.who(browser) or {})["roles"] == ["author"]
+    keycloak.person = person("ada")
+    site.log_in(Browser(site.url))
+    gone = site.wordpress.sso_user("ada")
+    assert gone is not None
+    assert (gone.roles, gone.sessions, site.who(browser)) == ((), 0, None)
 
 
 @pytest.mark.parametrize("wrong", ["forged", {"iss": "x"}, {"aud": "x"}, {"exp": 1}, {"sub": None}, {"roles": []}])

@@ -67,6 +67,16 @@ def by_plugin(
     return user if roles is None else _with_roles(store, user, settings, claims, roles)
 
 
+def withdraw(store: Store, settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+    """Take the managed roles from somebody who has none any more, and end their sessions."""
+    user = _linked(store, claims)
+    if user is None:
+        return
+    _with_roles(store, user, settings, claims, ())
+    for token in [token for token, session in store.data.sessions.items() if session.user == user.id]:
+        del store.data.sessions[token]
+
+
 def _look_before(user: User | None, settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
     if user is not None:
         _must_be_open(user, settings, claims)

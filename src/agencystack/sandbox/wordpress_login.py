@@ -215,7 +215,7 @@ class LoginPages:
     def _let_in(self, pending: Pending, claims: Mapping[str, Any], id_token: str) -> tuple[User, str]:
         with Store.locked(self._path) as store:
             guard = self._guard(store)
-            roles = tokens.roles_in(guard, claims) if guard else None
+            roles = self._roles(store, guard, claims) if guard else None
             if pending.way == sso.CONNECTOR and guard and roles:
                 user = accounts.by_connector(store, guard, claims, roles)
             else:
@@ -224,6 +224,15 @@ class LoginPages:
             store.data.sessions[_hashed(token)] = Session(user=user.id, id_token=id_token if guard else "")
             store.save()
         return user, token
+
+    def _roles(self, store: Store, guard: Mapping[str, Any], claims: Mapping[str, Any]) -> list[str]:
+        try:
+            return tokens.roles_in(guard, claims)
+        except Refused as refused:
+            if refused.code == "roles":
+                accounts.withdraw(store, guard, claims)
+                store.save()
+            raise
 
     def _refusal(self, refused: Refused, way: str) -> Response:
         if way == sso.GENERIC:

@@ -110,7 +110,7 @@ final class Oidc_Guard {
 	 */
 	private function accepted( $token ) {
 		$claims = Oidc_Token::check( $token );
-		$wanted = is_wp_error( $claims ) ? $claims : Oidc_Roles::wanted( $claims );
+		$wanted = is_wp_error( $claims ) ? $claims : Oidc_Roles::judge( $claims );
 		$open   = is_wp_error( $wanted ) ? $wanted : $this->look_at_accounts( $claims );
 		return is_wp_error( $open ) ? $open : $claims;
 	}

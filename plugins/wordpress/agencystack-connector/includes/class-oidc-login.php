@@ -186,7 +186,7 @@ final class Oidc_Login {
 	 * @return \WP_User|\WP_Error
 	 */
 	private function account( array $claims ) {
-		$wanted = Oidc_Roles::wanted( $claims );
+		$wanted = Oidc_Roles::judge( $claims );
 		$user   = is_wp_error( $wanted ) ? $wanted : Oidc_Accounts::match( $claims );
 		$made   = null === $user;
 		if ( $made ) {

@@ -14,6 +14,9 @@ if ( ! defined( 'ABSPATH' ) ) {
 /** Only roles on the managed list are touched; whoever has none of them is not let in. */
 final class Oidc_Roles {
 
+	/** Code of the refusal of somebody without a role. */
+	const NONE = 'agencystack_sso_roles';
+
 	/**
 	 * The managed roles a token names.
 	 *
@@ -24,11 +27,27 @@ final class Oidc_Roles {
 		$named  = isset( $claims['roles'] ) && is_array( $claims['roles'] ) ? $claims['roles'] : array();
 		$wanted = array_values( array_intersect( Oidc_Settings::managed_roles(), array_filter( $named, 'is_string' ) ) );
 		if ( ! $wanted ) {
-			return new \WP_Error( 'agencystack_sso_roles', 'you have no role on this site; ask its owner to put you into a group that has one' );
+			return new \WP_Error( self::NONE, 'you have no role on this site; ask its owner to put you into a group that has one' );
 		}
 		$unknown = array_diff( $wanted, array_keys( wp_roles()->roles ) );
 		if ( $unknown ) {
 			return new \WP_Error( 'agencystack_sso_unknown_role', 'this site has no role named ' . implode( ', ', $unknown ) . '; its owner must add it, or name another in stack.yaml' );
+		}
+		return $wanted;
+	}
+
+	/**
+	 * The managed roles of somebody who logs in. Who has none any more loses them here, too, in every browser.
+	 *
+	 * @param array $claims Of a checked token.
+	 * @return string[]|\WP_Error As wanted().
+	 */
+	public static function judge( array $claims ) {
+		$wanted = self::wanted( $claims );
+		$user   = is_wp_error( $wanted ) && self::NONE === $wanted->get_error_code() ? Oidc_Accounts::linked( $claims ) : null;
+		if ( null !== $user && ( ! is_multisite() || is_user_member_of_blog( $user->ID ) ) ) {
+			self::apply( $user->ID, array(), false );
+			\WP_Session_Tokens::get_instance( $user->ID )->destroy_all();
 		}
 		return $wanted;
 	}

@@ -37,6 +37,9 @@ final class Oidc_Token {
 	 * @return array|\WP_Error The claims, or why it does not hold.
 	 */
 	public static function check( $token, $nonce = null ) {
+		if ( ! function_exists( 'openssl_verify' ) ) {
+			return self::wrong( 'openssl', 'PHP cannot check signatures here, as it lacks the extension openssl' );
+		}
 		if ( ! is_string( $token ) || strlen( $token ) > self::LONGEST || 3 !== count( explode( '.', $token ) ) ) {
 			return self::wrong( 'form', 'it is not a signed token' );
 		}
