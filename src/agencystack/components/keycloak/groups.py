@@ -155,15 +155,27 @@ class RealmGroups(RealmClients):
         parent = self._by_path(path)
         if parent is None:
             return {}
-        count = parent.get("subGroupCount")
-        if count is None:  # before version 23 groups come with those in them
-            return {group.name: group for group in map(self._as_group, parent.get("subGroups", []))}
+        if parent.get("subGroups"):  # before version 23 groups come with those in them
+            return self._by_name(parent["subGroups"])
+        count = self._count_below(parent)
         if count > FEW_ENOUGH_TO_LIST:
             return None
-        address = f"admin/realms/{self._admin.connection.realm_name}/groups/{parent['id']}/children"
         with self._understood():
-            found = self._all(address, briefRepresentation="false") if count else []
-            return {group.name: group for group in map(self._as_group, found)}
+            found = self._all(f"{self._address(parent)}/children", briefRepresentation="false") if count else []
+        return self._by_name(found)
+
+    def _count_below(self, group: dict[str, Any]) -> int:
+        """Return how many groups are in one that was read by its path; versions 23 to 25 leave that out there."""
+        if "subGroupCount" not in group:
+            with self._understood():
+                group = self._admin.connection.raw_get(self._address(group)).json()
+        return int(group.get("subGroupCount") or 0)
+
+    def _address(self, group: dict[str, Any]) -> str:
+        return f"admin/realms/{self._admin.connection.realm_name}/groups/{group['id']}"
+
+    def _by_name(self, found: Iterable[dict[str, Any]]) -> dict[str, Group]:
+        return {group.name: group for group in map(self._as_group, found)}
 
     def _by_path(self, path: str) -> dict[str, Any] | None:
         return self._keep(f"groups/path{path}", lambda: self._read_by_path(path))
