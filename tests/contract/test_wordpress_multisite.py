@@ -31,16 +31,21 @@ def network() -> Iterator[Site]:
     if reason:
         pytest.skip(reason)
     with wordpress_sites.real() as site:
-        domain = site.url.removeprefix("http://")
-        made = site.executor.run(["php", "-r", MAKE_NETWORK, "--", str(site.path), domain])
-        assert made.returncode == 0, made
-        lines = (
-            "define( 'MULTISITE', true );\ndefine( 'SUBDOMAIN_INSTALL', false );\n"
-            f"define( 'DOMAIN_CURRENT_SITE', '{domain}' );\ndefine( 'PATH_CURRENT_SITE', '/' );\n"
-            "define( 'SITE_ID_CURRENT_SITE', 1 );\ndefine( 'BLOG_ID_CURRENT_SITE', 1 );\n"
-        )
-        site.wp_config.write_text(site.wp_config.read_text().replace("$table_prefix", f"{lines}$table_prefix", 1))
+        make_network(site)
         yield site
+
+
+def make_network(site: Site) -> None:
+    """Turn a site into the first of a network in sub-folders."""
+    domain = site.url.removeprefix("http://")
+    made = site.executor.run(["php", "-r", MAKE_NETWORK, "--", str(site.path), domain])
+    assert made.returncode == 0, made
+    lines = (
+        "define( 'MULTISITE', true );\ndefine( 'SUBDOMAIN_INSTALL', false );\n"
+        f"define( 'DOMAIN_CURRENT_SITE', '{domain}' );\ndefine( 'PATH_CURRENT_SITE', '/' );\n"
+        "define( 'SITE_ID_CURRENT_SITE', 1 );\ndefine( 'BLOG_ID_CURRENT_SITE', 1 );\n"
+    )
+    site.wp_config.write_text(site.wp_config.read_text().replace("$table_prefix", f"{lines}$table_prefix", 1))
 
 
 def at(site: Site, url: str) -> WordPress:

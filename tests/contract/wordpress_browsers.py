@@ -205,9 +205,10 @@ class Browser:
         return self.open(link[1].replace("&amp;", "&").replace("&#038;", "&"))
 
 
-def run_php(site: Site, code: str) -> str:
-    """Run code inside the site and return what it prints."""
-    argv = ["php", "-r", f'require $argv[1] . "/wp-load.php"; {code}', "--", str(site.path)]
+def run_php(site: Site, code: str, *, url: str = "") -> str:
+    """Run code inside the site and return what it prints; a network needs the address of one of its sites."""
+    host = "$_SERVER['HTTP_HOST'] = preg_replace( '#^https?://|/.*#', '', $argv[2] );" if url else ""
+    argv = ["php", "-r", f'{host} require $argv[1] . "/wp-load.php"; {code}', "--", str(site.path), url]
     finished = site.executor.run(argv)
     assert finished.returncode == 0, finished
     return finished.stdout.decode()
