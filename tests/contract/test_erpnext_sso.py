@@ -453,6 +453,13 @@ def test_a_disabled_user_a_denied_sign_up_and_a_key_switched_off_are_refused(che
     assert (off.refusal(), off.who()) == ("off", None)
 
 
+def test_the_administrator_is_nobody_of_the_provider(checked: Site) -> None:
+    checked.provider.person = checked.person(email="administrator")
+    browser = Browser(checked)
+    browser.login()
+    assert (browser.refusal(), browser.who()) == ("standard-user", None)
+
+
 def test_logout_ends_the_session(checked: Site) -> None:
     checked.provider.person = checked.person()
     browser = Browser(checked)
@@ -495,6 +502,25 @@ def test_settings_that_would_lock_everybody_out_are_refused(checked: Site, value
         checked.erpnext.login.update_connector(values)
     assert refused.value.kind == "ValidationError"
     assert checked.erpnext.login.connector_settings().managed_roles == MANAGED
+
+
+def test_without_the_app_keycloaks_key_is_as_trusting_as_any(tmp_path: Path, provider: OidcProvider) -> None:
+    stand_in = ErpNextStandIn(tmp_path / "site", connector_app=False)
+    with served(stand_in.app) as url:
+        site = Site(url, _client(url, stand_in.api_key, stand_in.api_secret), provider, KEYCLOAK, "")
+        login = site.erpnext.login
+        assert login.connector_version() is None
+        with pytest.raises(ErpNextRefused):
+            login.sso_state()
+        with pytest.raises(ErpNextRefused) as absent:
+            login.connector_settings()
+        assert absent.value.kind == "ImportError"
+        login.insert_key({**_key(site), "api_endpoint": "/userinfo"}, client_secret=Secret(SECRET))
+        provider.person = site.person()
+        browser = Browser(site)
+        assert browser.button().startswith(f"{provider.issuer}/authorize?")
+        browser.go(f"{CALLBACK}?code={stolen_code(site)}&state={forged_state('https://evil.example/')}")
+        assert browser.who() == site.email("anna")
 
 
 # Our client.

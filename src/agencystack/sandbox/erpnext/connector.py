@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agencystack.sandbox.erpnext.accounts import STANDARD_USERS
 from agencystack.sandbox.erpnext.browser import Answer, Visit, page, redirect
 from agencystack.sandbox.erpnext.documents import Work
 from agencystack.sandbox.erpnext.errors import not_whitelisted
@@ -53,6 +54,7 @@ class Connector:
     def __init__(self, logins: SocialLogin) -> None:
         self._logins = logins
         self._attempts: dict[str, _Remembered] = {}
+        self._behind: dict[str, str] = {}
         self._lock = threading.Lock()
         self._attempt, self._claims, self._token = (_part(f"sso.{name}") for name in ("attempt", "claims", "token"))
         self._provider, self._redirects = _part("sso.provider"), _part("sso.redirects")
@@ -125,8 +127,10 @@ class Connector:
         settings = _settings(work)
         if visit.params.get("iss", settings["issuer"]) != settings["issuer"]:
             raise self._refused("issuer", "The answer came from another identity provider.")
-        user = self._user(work, visit, attempt)
+        user, tokens = self._user(work, visit, attempt)
         answer = self._logins.opened(work, visit, user, attempt.redirect_to)
+        with self._lock:
+            self._behind[answer.sid] = tokens.refresh_token
         answer.dropped.append(self._attempt.cookie_name(visit.params["state"]))
         return answer
 
@@ -141,7 +145,15 @@ class Connector:
             del self._attempts[self._attempt.digest(state)]
         return kept.attempt
 
-    def _user(self, work: Work, visit: Visit, attempt: Any) -> Document:
+    def end(self, work: Work, sid: str) -> None:
+        """End the provider's session behind one of this site's, as the app does at every logout."""
+        with self._lock:
+            refresh_token = self._behind.pop(sid, "")
+        provider = self._its_provider(work) if refresh_token and self.enabled(work) else None
+        if provider is not None and provider.end_session_url:
+            provider.end_session(refresh_token)
+
+    def _user(self, work: Work, visit: Visit, attempt: Any) -> tuple[Document, Any]:
         key = _key(work) or {}
         provider = self._its_provider(work)
         tokens = provider.tokens(visit.params["code"], attempt.verifier, visit.url(key["redirect_url"]))
@@ -150,7 +162,7 @@ class Connector:
         who = self._claims.person(said, userinfo)
         settings = _settings(work)
         roles = self._claims.granted_roles(userinfo, settings["roles_claim"], _managed(settings))
-        return self._settled(work, who, roles, allows_sign_up(work, key))
+        return self._settled(work, who, roles, allows_sign_up(work, key)), tokens
 
     def _settled(self, work: Work, who: Any, roles: frozenset[str], may_create: bool) -> Document:
         """Return the person's user with exactly the managed roles it should have."""
@@ -181,6 +193,8 @@ class Connector:
     def _account(self, user: Document | None) -> Any:
         if user is None:
             return None
+        if user["name"] in STANDARD_USERS:
+            raise self._refused("standard-user", "This user of the system does not log in by single sign-on.")
         bound = [row["userid"] for row in user["social_logins"] if row["provider"] == KEYCLOAK]
         return self._claims.Account(user["name"], bool(user["enabled"]), bound[0] if bound else "")
 

@@ -43,6 +43,8 @@ class Gate:
 
     def _called(self, work: Work, visit: Visit, name: str, rest: str) -> Answer | None:
         if name == "web_logout":
+            if self._connector:
+                self._connector.end(work, visit.cookies.get("sid", ""))
             self._sessions.close(visit.cookies.get("sid", ""))
             return page("Logged Out", "<p>You have been successfully logged out</p>")
         if name == START and self._connector:

@@ -16,7 +16,7 @@ def on_this_site(target: str | None, host: str) -> str:
 		target: a path or an address; given by anybody.
 		host: of this request, with the port.
 	"""
-	if not target or _TRICKY.search(target):
+	if not target or target.startswith("//") or _TRICKY.search(target):
 		return ""
 	try:
 		parts = urlsplit(target)

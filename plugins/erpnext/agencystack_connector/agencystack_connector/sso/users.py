@@ -52,9 +52,10 @@ def set_roles(user, roles: frozenset[str], managed: Iterable[str]) -> bool:
 def _account(name: str | None) -> Account | None:
 	if not name:
 		return None
-	if name in frappe.STANDARD_USERS:
-		raise LoginRefused("standard-user", "This user of the system does not log in by single sign-on.")
 	user = frappe.get_doc("User", name)
+	# The document's own name: the database finds "Administrator" by "administrator" too.
+	if user.name in frappe.STANDARD_USERS:
+		raise LoginRefused("standard-user", "This user of the system does not log in by single sign-on.")
 	return Account(user.name, bool(user.enabled), user.get_social_login_userid(KEY) or "")
 
 
