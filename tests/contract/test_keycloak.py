@@ -440,11 +440,11 @@ def test_service_account_of_the_realm_can_do_all_of_it(keycloak: Keycloak, realm
         realm.delete_client("agencystack-admin")
 
 
-def test_wrong_password_is_tried_once(ours: KeycloakService, keycloak: Keycloak, realm: Realm) -> None:
+def test_wrong_password_is_tried_once(keycloak: Keycloak, realm: Realm) -> None:
     user = probe(realm, "agencystack-probe-locked")
     realm.update({"bruteForceProtected": True, "failureFactor": 3, "quickLoginCheckMilliSeconds": 0})
     login = AdminLogin(realm=realm.name, user="agencystack-probe-locked", password=Secret("wrong-password-1"))
-    wrong = Keycloak(WHERE, ours.internal_url, login)
+    wrong = Keycloak(WHERE, keycloak.url, login)
     try:
         for _ in range(6):
             with pytest.raises(AuthenticationFailed, match="Invalid user credentials") as refused:
@@ -457,13 +457,13 @@ def test_wrong_password_is_tried_once(ours: KeycloakService, keycloak: Keycloak,
         realm.delete_user(user)
 
 
-def test_token_that_expires_in_the_middle_is_renewed(ours: KeycloakService, keycloak: Keycloak, realm: Realm) -> None:
+def test_token_that_expires_in_the_middle_is_renewed(keycloak: Keycloak, realm: Realm) -> None:
     user = probe(realm, "agencystack-probe-short")
     managing = _client(realm, "realm-management").id
     realm._admin.assign_client_role(user, managing, [realm._admin.get_client_role(managing, "realm-admin")])
     realm.update({"accessTokenLifespan": 1})
     login = AdminLogin(realm=realm.name, user="agencystack-probe-short", password=Secret("probe-password-1"))
-    short = Keycloak(WHERE, ours.internal_url, login)
+    short = Keycloak(WHERE, keycloak.url, login)
     try:
         own = short.realm(realm.name)
         for _ in range(3):
@@ -478,12 +478,12 @@ def test_token_that_expires_in_the_middle_is_renewed(ours: KeycloakService, keyc
         realm.delete_user(user)
 
 
-def test_session_ended_in_the_middle_is_begun_anew(ours: KeycloakService, keycloak: Keycloak, realm: Realm) -> None:
+def test_session_ended_in_the_middle_is_begun_anew(keycloak: Keycloak, realm: Realm) -> None:
     user = probe(realm, "agencystack-probe-ended")
     managing = _client(realm, "realm-management").id
     realm._admin.assign_client_role(user, managing, [realm._admin.get_client_role(managing, "realm-admin")])
     login = AdminLogin(realm=realm.name, user="agencystack-probe-ended", password=Secret("probe-password-1"))
-    own = Keycloak(WHERE, ours.internal_url, login)
+    own = Keycloak(WHERE, keycloak.url, login)
     try:
         assert own.realm(realm.name).settings() is not None
         realm.logout_user(user)
