@@ -1,6 +1,6 @@
 """WordPress: its client, and the PHP program the client runs inside it."""
 
-from agencystack.components.wordpress.client import WordPress, owner_of_wp_config
+from agencystack.components.wordpress.client import WordPress
 from agencystack.components.wordpress.models import (
     Carrier,
     CarrierState,
@@ -27,6 +27,7 @@ from agencystack.components.wordpress.sso import (
     SsoUser,
     TokenVerdict,
 )
+from agencystack.components.wordpress.wp_config import owner_of_wp_config
 
 __all__ = [
     "MAIL",

@@ -17,6 +17,7 @@ from agencystack.components.wordpress.program import CONNECTOR, connector_files
 from agencystack.components.wordpress.queries import Query
 from agencystack.components.wordpress.sso import Login, SsoImage, SsoSettings, SsoUser, TokenVerdict
 from agencystack.components.wordpress.transport import DEFAULT_TIMEOUT, Result, Transport
+from agencystack.components.wordpress.wp_config import define_lines
 from agencystack.stack.errors import AgencyStackError, BadAnswer, ComponentRef, ConfigurationError, Refused
 from agencystack.stack.execution import Executor
 from agencystack.stack.secrets import Secret, redact
@@ -301,7 +302,8 @@ class WordPress:
             raise ConfigurationError(
                 f"the site holds its mail settings as constants and {redact(result.message)}",
                 component=self.where,
-                remedy="put these lines into wp-config.php: " + " ".join(_lines(settings, result.details["names"])),
+                remedy="put these lines into wp-config.php: "
+                + " ".join(define_lines(settings, result.details["names"])),
             )
         return Written.model_validate(self._value(name, result))
 
@@ -332,65 +334,3 @@ def _fields(carrier: Carrier, settings: MailSettings) -> dict[str, Any]:
     if carrier is Carrier.WP_MAIL_SMTP:
         del fields["ca"]
     return fields
-
-
-_CONSTANTS = {
-    "WPMS_MAIL_FROM": "from_email",
-    "WPMS_MAIL_FROM_NAME": "from_name",
-    "WPMS_MAIL_FROM_FORCE": "from_email_force",
-    "WPMS_MAIL_FROM_NAME_FORCE": "from_name_force",
-    "WPMS_SET_RETURN_PATH": "return_path",
-    "WPMS_MAILER": "mailer",
-    "WPMS_SMTP_HOST": "host",
-    "WPMS_SMTP_PORT": "port",
-    "WPMS_SSL": "encryption",
-    "WPMS_SMTP_AUTH": "auth",
-    "WPMS_SMTP_AUTOTLS": "autotls",
-    "WPMS_SMTP_USER": "user",
-}
-
-
-def _lines(settings: MailSettings, names: list[str]) -> list[str]:
-    """Return the lines a person puts into wp-config.php; the password is named, never shown."""
-    lines = []
-    for name in names:
-        if name not in _CONSTANTS:
-            lines.append(f"define( '{name}', '...' ); (the password of {settings.user})")
-            continue
-        value = getattr(settings, _CONSTANTS[name])
-        lines.append(f"define( '{name}', {_php(value)} );")
-    return lines
-
-
-def _php(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def owner_of_wp_config(executor: Executor, path: str) -> str:
-    """Return the user who owns a site's wp-config.php: the one its code runs as when ``exec.user`` is not set.
-
-    Args:
-        executor: runs commands where the site lives; no code of the product is run.
-        path: folder that holds ``wp-load.php``; wp-config.php may lie one folder above, as WordPress allows.
-
-    Raises:
-        ConfigurationError: there is no wp-config.php.
-    """
-    script = (
-        'for f in "$1/wp-config.php" "$1/../wp-config.php"; do [ -f "$f" ] && exec stat -L -c %U "$f"; done; exit 1'
-    )
-    finished = executor.run(["sh", "-c", script, "agencystack", path])
-    owner = finished.stdout.decode().strip()
-    if finished.returncode or not owner:
-        raise ConfigurationError(
-            f"there is no wp-config.php in {path} ({executor.description})",
-            remedy="correct exec.path in stack.yaml, or set exec.user",
-        )
-    return owner
-
-
-__all__ = ["WordPress", "owner_of_wp_config", "queries"]

@@ -11,12 +11,11 @@ from agencystack.components.wordpress import SSO, Login, WordPress
 from agencystack.sandbox.wordpress import RealWordPress
 from tests.contract import wordpress_sites
 from tests.contract.test_wordpress_multisite import make_network
-from tests.contract.wordpress_browsers import Browser, SigningProvider, person, provider, run_php, settings
+from tests.contract.wordpress_browsers import START, Browser, SigningProvider, person, run_php, settings
 from tests.contract.wordpress_sites import WHERE, Site
 
 pytestmark = pytest.mark.real
 
-START = "/wp-login.php?action=agencystack-sso"
 # What Apache's rules of a network in sub-folders do: the first folder is a site's, not a folder.
 NETWORK_ROUTER = """<?php
 $path = (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH );
@@ -40,12 +39,6 @@ def site() -> Iterator[Site]:
         pytest.skip(reason)
     with wordpress_sites.real() as found:
         yield found
-
-
-@pytest.fixture
-def keycloak() -> Iterator[SigningProvider]:
-    with provider() as running:
-        yield running
 
 
 def test_a_site_in_a_sub_folder(site: Site, keycloak: SigningProvider) -> None:

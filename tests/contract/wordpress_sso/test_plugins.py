@@ -30,7 +30,6 @@ from tests.contract.wordpress_browsers import (
     SigningProvider,
     make_user,
     person,
-    provider,
     run_php,
     settings,
 )
@@ -38,7 +37,7 @@ from tests.contract.wordpress_sites import Site
 
 pytestmark = pytest.mark.real
 
-DOUBLES = Path(__file__).parents[1] / "doubles"
+DOUBLES = Path(__file__).parents[2] / "doubles"
 FOLDERS = {
     Login.MINIORANGE: ("AGENCYSTACK_TEST_MINIORANGE", "miniorange-login-with-eve-online-google-facebook"),
     Login.OPENID_CONNECT_GENERIC: ("AGENCYSTACK_TEST_OPENID_CONNECT_GENERIC", "daggerhart-openid-connect-generic"),
@@ -93,12 +92,6 @@ def guarded(request: pytest.FixtureRequest) -> Iterator[Guarded]:
         wordpress.install_connector()
         wordpress.activate_plugin(slug)
         yield Guarded(site, request.param, wordpress)
-
-
-@pytest.fixture
-def keycloak() -> Iterator[SigningProvider]:
-    with provider() as running:
-        yield running
 
 
 @pytest.fixture

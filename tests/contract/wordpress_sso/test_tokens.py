@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from agencystack.components.wordpress import SSO, Login, SsoSettings, TokenVerdict, WordPress
-from agencystack.sandbox.wordpress import RealWordPress
 from agencystack.stack.errors import Refused
 from agencystack.stack.secrets import Secret
-from tests.contract import wordpress_sites
-from tests.contract.wordpress_browsers import CLIENT, SigningProvider, number, person, provider, run_php, settings
+from tests.contract.wordpress_browsers import CLIENT, SigningProvider, number, person, run_php, settings
 from tests.contract.wordpress_sites import Site
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    reason = RealWordPress.available()
-    if reason:
-        pytest.skip(reason)
-    with wordpress_sites.real() as found:
-        found.wordpress().install_connector()
-        yield found
-
-
-@pytest.fixture
-def keycloak() -> Iterator[SigningProvider]:
-    with provider() as running:
-        yield running
-
-
-@pytest.fixture
-def wordpress(site: Site, keycloak: SigningProvider) -> WordPress:
-    client = site.wordpress()
-    client.write_sso(settings(keycloak))
-    return client
 
 
 def token_of(keycloak: SigningProvider, **changed: Any) -> str:
