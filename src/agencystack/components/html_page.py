@@ -34,12 +34,14 @@ class Contents:
         forms: in their order.
         texts: the text of each element that has an id, white space as one blank.
         links: the targets of its links.
+        text: all a person can read, white space as one blank.
     """
 
     title: str
     forms: tuple[Form, ...]
     texts: Mapping[str, str]
     links: tuple[str, ...]
+    text: str
 
     def form_with(self, *names: str) -> Form | None:
         """Return the first form that has fields of these names."""
@@ -52,7 +54,8 @@ def contents(html: str) -> Contents:
     reader.feed(html)
     reader.close()
     texts = {name: " ".join("".join(parts).split()) for name, parts in reader.texts.items()}
-    return Contents(" ".join("".join(reader.title).split()), tuple(reader.forms), texts, tuple(reader.links))
+    text = " ".join(" ".join(reader.text).split())
+    return Contents(" ".join("".join(reader.title).split()), tuple(reader.forms), texts, tuple(reader.links), text)
 
 
 class _Reader(HTMLParser):
@@ -62,6 +65,7 @@ class _Reader(HTMLParser):
         self.texts: dict[str, list[str]] = {}
         self.links: list[str] = []
         self.title: list[str] = []
+        self.text: list[str] = []
         self._open: list[tuple[str, str]] = []
         self._in_form = False
 
@@ -89,8 +93,9 @@ class _Reader(HTMLParser):
         tags = {tag for tag, _ in self._open}
         if "title" in tags:
             self.title.append(data)
-        if {"script", "style"} & tags:
+        if {"script", "style", "title"} & tags:
             return
+        self.text.append(data)
         for _, name in self._open:
             if name:
                 self.texts.setdefault(name, []).append(data)

@@ -21,6 +21,7 @@ from agencystack.integrations.sso.proofs import FORGED, LOGOUT, ROLES, STRANGER,
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
 from agencystack.stack.secrets import Secret
 
+MOST_WORDS = 300
 START = "/api/method/agencystack_connector.sso.login.start"
 WITHOUT_APP = "only with our app agencystack_connector in ERPNext"
 
@@ -184,7 +185,8 @@ class SocialLogin(Resource):
             "redirect_url": CALLBACK,
             "user_id_property": "preferred_username",
             "auth_url_data": '{"response_type": "code", "scope": "openid email profile"}',
-            "sign_ups": "Deny",
+            # Our app makes users of those alone whose groups give them a role; ERPNext itself would of everybody.
+            "sign_ups": "Allow" if self._erpnext.login.connector_version() else "Deny",
         }
 
 
@@ -260,9 +262,8 @@ class PlainDoor(Door):
         return tuple(sorted(roles))
 
     def words(self, page: Page) -> str:
-        """Return the message of a page of ERPNext."""
-        found = page.contents
-        return next(filter(None, (found.texts.get(name, "") for name in ("message", "page-message"))), found.title)
+        """Return what a page of ERPNext says, which has no place of its own for messages."""
+        return page.contents.text[:MOST_WORDS]
 
 
 class AppDoor(PlainDoor, ChecksTokens):

@@ -41,11 +41,15 @@ class Gate:
             return None
         return self._page(work, visit)
 
+    def leave(self, work: Work, sid: str) -> None:
+        """Log out; our app ends the provider's session too."""
+        if self._connector:
+            self._connector.end(work, sid)
+        self._sessions.close(sid)
+
     def _called(self, work: Work, visit: Visit, name: str, rest: str) -> Answer | None:
         if name == "web_logout":
-            if self._connector:
-                self._connector.end(work, visit.cookies.get("sid", ""))
-            self._sessions.close(visit.cookies.get("sid", ""))
+            self.leave(work, visit.cookies.get("sid", ""))
             return page("Logged Out", "<p>You have been successfully logged out</p>")
         if name == START and self._connector:
             return self._connector.start(work, visit)
