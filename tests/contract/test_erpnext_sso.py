@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from agencystack.components.erpnext import ErpNext, ErpNextRefused, RoleChange, User, WantedRoles
 from agencystack.components.erpnext.login import CALLBACK, KEYCLOAK
@@ -39,7 +43,7 @@ class Site:
 
     url: str
     erpnext: ErpNext
-    provider: OidcProvider
+    provider: Provider
     key: str
     suffix: str
 
@@ -106,15 +110,37 @@ class Browser:
         return found[1] if found else None
 
 
+class Provider(OidcProvider):
+    """A provider that keeps sessions: it gives refresh tokens, and ends a session for one, as Keycloak does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.ended: list[str] = []
+        self.app.router.routes.insert(0, Route("/end-session", self._end, methods=["POST"]))
+
+    async def _token(self, request: Request) -> Response:
+        answer = await super()._token(request)
+        body = json.loads(bytes(answer.body))
+        if answer.status_code == 200:
+            body |= {"refresh_token": f"refresh-{body['access_token']}", "refresh_expires_in": 1800}
+        return JSONResponse(body, answer.status_code)
+
+    async def _end(self, request: Request) -> Response:
+        given = dict(parse_qsl((await request.body()).decode()))
+        right = (given["client_id"], given["client_secret"]) == (CLIENT, SECRET)
+        self.ended += [given["refresh_token"]] if right else []
+        return Response(status_code=204 if right else 400)
+
+
 @pytest.fixture
-def provider() -> Iterator[OidcProvider]:
-    made = OidcProvider({CLIENT: SECRET})
+def provider() -> Iterator[Provider]:
+    made = Provider({CLIENT: SECRET})
     with served(made.app) as made.issuer:
         yield made
 
 
 @pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.real)])
-def bare(request: pytest.FixtureRequest, tmp_path: Path, provider: OidcProvider) -> Iterator[Site]:
+def bare(request: pytest.FixtureRequest, tmp_path: Path, provider: Provider) -> Iterator[Site]:
     """A site with a key of another name than Keycloak's, which our app leaves alone."""
     suffix = secrets.token_hex(3)
     if request.param == "real":
@@ -182,7 +208,13 @@ def checked(bare: Site) -> Iterator[Site]:
     site = Site(bare.url, bare.erpnext, bare.provider, KEYCLOAK, bare.suffix)
     login.insert_key({**_key(site), "api_endpoint": "/userinfo"}, client_secret=Secret(SECRET))
     login.update_connector(
-        {"sso_enabled": True, "issuer": issuer, "jwks_url": f"{issuer}/jwks", "managed_roles": MANAGED}
+        {
+            "sso_enabled": True,
+            "issuer": issuer,
+            "jwks_url": f"{issuer}/jwks",
+            "end_session_url": f"{issuer}/end-session",
+            "managed_roles": MANAGED,
+        }
     )
     try:
         yield site
@@ -460,12 +492,13 @@ def test_the_administrator_is_nobody_of_the_provider(checked: Site) -> None:
     assert (browser.refusal(), browser.who()) == ("standard-user", None)
 
 
-def test_logout_ends_the_session(checked: Site) -> None:
+@pytest.mark.parametrize("way", ["/api/method/logout", "/?cmd=web_logout"])
+def test_a_logout_ends_both_sessions(checked: Site, way: str) -> None:
     checked.provider.person = checked.person()
     browser = Browser(checked)
     browser.login()
-    assert browser.client.post("/api/method/logout").status_code == 200
-    assert browser.who() is None
+    assert browser.client.request("POST" if "api" in way else "GET", way).status_code == 200
+    assert (browser.who(), len(checked.provider.ended)) == (None, 1)
 
 
 def test_the_app_says_how_it_is_set_and_what_it_thinks_of_a_token(checked: Site) -> None:
@@ -504,7 +537,7 @@ def test_settings_that_would_lock_everybody_out_are_refused(checked: Site, value
     assert checked.erpnext.login.connector_settings().managed_roles == MANAGED
 
 
-def test_without_the_app_keycloaks_key_is_as_trusting_as_any(tmp_path: Path, provider: OidcProvider) -> None:
+def test_without_the_app_keycloaks_key_is_as_trusting_as_any(tmp_path: Path, provider: Provider) -> None:
     stand_in = ErpNextStandIn(tmp_path / "site", connector_app=False)
     with served(stand_in.app) as url:
         site = Site(url, _client(url, stand_in.api_key, stand_in.api_secret), provider, KEYCLOAK, "")

@@ -253,6 +253,13 @@ def test_deleting_another_user_ends_no_session_of_the_deleter(frappe: FrappeDoub
     assert ended == []
 
 
+def test_a_logout_works_after_the_key_is_gone(frappe: FrappeDouble, ended: list[str]) -> None:
+    frappe.key = {}
+    frappe.module.form_dict["cmd"] = "logout"
+    app("sso.logout").on_logout()
+    assert ended == []
+
+
 def test_a_provider_that_does_not_end_a_session_does_not_hold_up_the_logout(frappe: FrappeDouble) -> None:
     provider = app("sso.provider").Provider("", "", "", "http://127.0.0.1:9/logout", "c", "s")
     assert provider.end_session("r") is False

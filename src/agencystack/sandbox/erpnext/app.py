@@ -144,7 +144,7 @@ class ErpNextStandIn:
     def _routed(self, work: Work, call: _Call) -> tuple[int, dict[str, Any]]:
         method = _METHOD.fullmatch(call.path)
         if method and unquote(method["method"]) == "logout":
-            self._sessions.close(call.sid)
+            self._gate.leave(work, call.sid)
             return 200, {"message": "No App", "home_page": "/login", "full_name": GUEST}
         if method:
             return 200, self._methods.call(work, unquote(method["method"]), {**call.params, **call.arguments})

@@ -149,9 +149,8 @@ class Connector:
         """End the provider's session behind one of this site's, as the app does at every logout."""
         with self._lock:
             refresh_token = self._behind.pop(sid, "")
-        provider = self._its_provider(work) if refresh_token and self.enabled(work) else None
-        if provider is not None and provider.end_session_url:
-            provider.end_session(refresh_token)
+        if refresh_token and self.enabled(work) and _settings(work).get("end_session_url") and _key(work):
+            self._its_provider(work).end_session(refresh_token)
 
     def _user(self, work: Work, visit: Visit, attempt: Any) -> tuple[Document, Any]:
         key = _key(work) or {}

@@ -27,7 +27,9 @@ def end() -> None:
 		return
 	frappe.cache.delete_value(_key())
 	now = settings.load()
-	if now.enabled and now.end_session_url and not settings.provider(now).end_session(decrypt(kept)):
+	if not (now.enabled and now.end_session_url and settings.usable()):
+		return
+	if not settings.provider(now).end_session(decrypt(kept)):
 		frappe.logger("agencystack_connector").warning("the identity provider did not end a session")
 
 
