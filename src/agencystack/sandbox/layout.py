@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
-from agencystack.sandbox.stand_ins import KEYCLOAK_PASSWORD, LISTMONK_USER, StandIns, domain_of
+from agencystack.sandbox.stand_ins import GRAFANA_PASSWORD, KEYCLOAK_PASSWORD, LISTMONK_USER, StandIns, domain_of
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
@@ -97,15 +97,24 @@ class _Writer:
             "admin_password": self._credentials.reference(KEYCLOAK_PASSWORD),
             "sandbox": True,
         }
-        return {"keycloak": described}
+        grafana = {
+            "url": f"http://localhost:{self._ports['grafana']}",
+            "admin_password": self._credentials.reference(GRAFANA_PASSWORD),
+            "sandbox": True,
+        }
+        return {"keycloak": described, "grafana": grafana}
 
-    def _groups(self) -> dict[str, Any]:
-        return {"groups": GROUPS} if self._plan.is_real("keycloak") else {}
+    def _groups(self, client: str) -> dict[str, Any]:
+        if not self._plan.is_real("keycloak"):
+            return {}
+        # What all clients share is one client's to give: here the agency's own, the first.
+        agency = {"agency": {"grafana": ["Editor"]}} if client == self._plan.clients[0] else {}
+        return {"groups": {**GROUPS, **agency}}
 
     def _client(self, client: str) -> dict[str, Any]:
         return {
             "domain": domain_of(client),
-            **self._groups(),
+            **self._groups(client),
             "components": {
                 "wordpress": self._wordpress(client),
                 "erpnext": self._erpnext(client),

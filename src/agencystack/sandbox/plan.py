@@ -138,7 +138,7 @@ class SandboxPlan(BaseModel):
     def port_names(self) -> list[str]:
         """Return what needs a port, whether a stand-in or the real product listens there."""
         products = [f"{client}/{name}" for client in self.clients for name in PER_CLIENT]
-        shared = ["keycloak", "keycloak-management"] if self.is_real("keycloak") else []
+        shared = ["keycloak", "keycloak-management", "grafana"] if self.is_real("keycloak") else []
         return ["mailu", *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
 
     def is_real(self, name: str) -> bool:
@@ -148,7 +148,8 @@ class SandboxPlan(BaseModel):
     def stand_in_names(self) -> list[str]:
         """Return the stand-ins that answer HTTP."""
         chosen = [name for name in PER_CLIENT if not self.real.get(name)]
-        return ["mailu", *(f"{client}/{name}" for client in self.clients for name in chosen)]
+        shared = ["mailu", "grafana"] if self.is_real("keycloak") else ["mailu"]
+        return [*shared, *(f"{client}/{name}" for client in self.clients for name in chosen)]
 
 
 def client_ids(count: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from agencystack.sandbox.chatwoot_http import http_app
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.faults import AsgiApp
+from agencystack.sandbox.grafana import GrafanaStandIn
 from agencystack.sandbox.listmonk import ApiUser, ListmonkStandIn
 from agencystack.sandbox.mail_desk import MailDesk
 from agencystack.sandbox.maildir import Maildirs
@@ -25,6 +26,7 @@ from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 
 LISTMONK_USER = "agencystack"
+GRAFANA_PASSWORD = "grafana/admin-password"  # noqa: S105 - names the credential
 KEYCLOAK_PASSWORD = "keycloak/admin-password"  # noqa: S105 - names the credential
 MAIL_DOMAIN = MAIL_HOST.partition(".")[2]
 
@@ -57,6 +59,8 @@ class StandIns:
     def http(self, mailu: MailuStandIn) -> dict[str, AsgiApp]:
         """Return what answers HTTP, by the name of its port."""
         made: dict[str, AsgiApp] = {"mailu": mailu.app}
+        if "grafana" in self._plan.stand_in_names():
+            made["grafana"] = self.grafana()
         for client in self._plan.clients:
             made[f"{client}/erpnext"] = self.erpnext(client).app
             made[f"{client}/listmonk"] = self.listmonk(client)
@@ -104,7 +108,17 @@ class StandIns:
         return ListmonkStandIn(
             self._folder.data / "listmonk" / client,
             {LISTMONK_USER: ApiUser(token.reveal())},
+            admin_password=self._credentials.ensure(f"{client}/listmonk/admin-password").reveal(),
+            url=self.url(client, "listmonk"),
             ca_file=self._folder.ca_file,
+        )
+
+    def grafana(self) -> GrafanaStandIn:
+        """Return the Grafana all clients share."""
+        return GrafanaStandIn(
+            self._folder.data / "grafana",
+            root_url=f"http://localhost:{self._ports['grafana']}",
+            admin_password=self._credentials.ensure(GRAFANA_PASSWORD).reveal(),
         )
 
     def chatwoot(self, client: str) -> ChatwootFolder:
