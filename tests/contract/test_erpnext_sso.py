@@ -466,6 +466,20 @@ def test_a_user_belongs_to_one_person_of_the_provider(checked: Site, roles: list
     assert renamed.who() == checked.email("anna"), "the person is known by the subject, whatever the address"
 
 
+def test_after_a_realm_was_made_anew_a_user_can_be_bound_again(checked: Site) -> None:
+    checked.provider.person = checked.person()
+    Browser(checked).login()
+    checked.provider.person = checked.person(sub="s-of-the-new-realm", preferred_username="anna")
+    refused = Browser(checked)
+    refused.login()
+    assert refused.refusal() == "other-person"
+    checked.erpnext.users.unlink(checked.email("anna"), KEYCLOAK)
+    again = Browser(checked)
+    again.login()
+    user = checked.user()
+    assert (again.who(), user and user.userid(KEYCLOAK)) == (checked.email("anna"), "s-of-the-new-realm")
+
+
 def test_a_disabled_user_a_denied_sign_up_and_a_key_switched_off_are_refused(checked: Site) -> None:
     checked.erpnext.users.create(checked.email("anna"), "Anna")
     checked.erpnext.users.set_enabled(checked.email("anna"), False)
@@ -512,6 +526,7 @@ def test_the_app_says_how_it_is_set_and_what_it_thinks_of_a_token(checked: Site)
     checked.provider.forge = True
     forged = checked.erpnext.login.check_token(fetched_token(checked))
     assert (forged.accepted, forged.reason) == (False, "signature")
+    assert "its signature is not the provider's" in forged.says
 
 
 def fetched_token(site: Site) -> Secret:

@@ -87,12 +87,13 @@ class ConnectorSettings(BaseModel):
 
 
 class TokenCheck(BaseModel):
-    """What our app says of an ID token: whether it would let its bearer in, and why not."""
+    """What our app says of an ID token: whether it would let its bearer in, and why not: a code, and in words."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     accepted: bool
     reason: str = ""
+    says: str = ""
 
 
 class ErpNextLogin:

@@ -84,9 +84,10 @@ class ErpNextUsers:
 
     def names(self, prefix: str) -> tuple[str, ...]:
         """Return the names of all users that begin with ``prefix``, such as leftover probe users."""
-        pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = self._site.documents(USER, filters=[["name", "like", f"{pattern}%"]], order_by="name asc")
-        return tuple(str(row["name"]) for row in rows)
+        # Frappe takes "_" for any character and knows no way to quote it.
+        rows = self._site.documents(USER, filters=[["name", "like", f"{prefix}%"]], order_by="name asc")
+        found = (str(row["name"]) for row in rows)
+        return tuple(name for name in found if name.lower().startswith(prefix.lower()))
 
     def create(self, email: str, first_name: str, *, last_name: str = "", roles: Iterable[str] = ()) -> User:
         """Create a user without a password, to whom no mail is sent.
@@ -107,6 +108,21 @@ class ErpNextUsers:
     def set_enabled(self, email: str, enabled: bool) -> User:
         """Let a user log in, or no longer. Raises as :meth:`FrappeSite.update`."""
         return self._site.model(User, self._site.update(USER, email.lower(), {"enabled": int(enabled)}))
+
+    def unlink(self, email: str, provider: str) -> User:
+        """Forget who a user is at an identity provider, so that the next person of its address is bound to it.
+
+        That is needed when a realm was made anew: everybody in it has a new subject then, and our app takes them for
+        other people.
+
+        Raises:
+            Refused: there is no such user.
+            ComponentError: as :meth:`FrappeSite.document`.
+        """
+        live = self._live(email)
+        rows = [row for row in live["social_logins"] if row["provider"] != provider]
+        saved = self._site.update(USER, email.lower(), {"social_logins": rows}, modified=str(live["modified"]))
+        return self._site.model(User, saved)
 
     def role_changes(self, wanted: Iterable[WantedRoles], managed: Iterable[str]) -> tuple[RoleChange, ...]:
         """Return what to add and remove for the given persons; reads each of them.
@@ -131,19 +147,23 @@ class ErpNextUsers:
                 sets the roles at each save.
             ComponentError: as :meth:`FrappeSite.document`.
         """
-        live = self._site.document(USER, change.email)
-        if live is None:
-            raise Refused(
-                f"has no user {change.email}",
-                component=self._site.where,
-                remedy="let the person log in once, or create the user in ERPNext",
-            )
+        live = self._live(change.email)
         rows: list[dict[str, Any]] = [row for row in live["roles"] if row["role"] not in change.remove]
         rows += [{"role": role} for role in change.add if role not in {row["role"] for row in rows}]
         saved = self._site.update(USER, change.email, {"roles": rows}, modified=str(live["modified"]))
         user = self._site.model(User, saved)
         self._check_roles(change, user)
         return user
+
+    def _live(self, email: str) -> dict[str, Any]:
+        live = self._site.document(USER, email.lower())
+        if live is None:
+            raise Refused(
+                f"has no user {email}",
+                component=self._site.where,
+                remedy="let the person log in once, or create the user in ERPNext",
+            )
+        return live
 
     def _check_roles(self, change: RoleChange, user: User) -> None:
         wrong = sorted({*change.add} - {*user.roles} | {*change.remove} & {*user.roles})
