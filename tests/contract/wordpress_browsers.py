@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import uvicorn
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agencystack.components.wordpress import Login, SsoSettings
+from agencystack.sandbox.tls import Certificates
 from agencystack.stack.secrets import Secret
 from tests.contract.wordpress_sites import Site
 from tests.oidc_provider import OidcProvider
-from tests.serving import served
+from tests.serving import free_port, served
 
 CLIENT = "acme-wordpress"
 START = "/wp-login.php?action=agencystack-sso"
@@ -105,12 +108,37 @@ class SigningProvider(OidcProvider):
 
 
 @contextmanager
-def provider() -> Iterator[SigningProvider]:
-    """A running provider that knows the site's client."""
+def provider(certificates: Certificates | None = None) -> Iterator[SigningProvider]:
+    """A running provider that knows the site's client, over TLS where there are certificates."""
     made = SigningProvider(clients={CLIENT: CLIENT_SECRET})
-    with served(made.app) as address:
+    with served(made.app) if certificates is None else _served_over_tls(made.app, certificates) as address:
         made.issuer = address
         yield made
+
+
+@contextmanager
+def _served_over_tls(app: Any, certificates: Certificates) -> Iterator[str]:
+    port = free_port()
+    config = uvicorn.Config(
+        app,
+        port=port,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        ssl_certfile=certificates.certificate,
+        ssl_keyfile=certificates.key,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+        assert thread.is_alive(), "the provider did not start"
+    try:
+        yield f"https://localhost:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(5)
 
 
 def settings(of: OidcProvider, login: Login = Login.CONNECTOR, **changed: Any) -> SsoSettings:
@@ -165,7 +193,8 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(follow_redirects=True, timeout=30)
+        # Whose certificate a site trusts is what is tested, not whose this browser does.
+        self._client = httpx.Client(follow_redirects=True, timeout=30, verify=False)
 
     def open(self, path: str, **form: str) -> Page:
         """Open a page of the site, or send a form to it."""

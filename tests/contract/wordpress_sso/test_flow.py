@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from agencystack.components.wordpress import WordPress
+from agencystack.sandbox.tls import ensure_certificates
 from tests.contract.wordpress_browsers import (
     START,
     Browser,
@@ -16,6 +18,7 @@ from tests.contract.wordpress_browsers import (
     log_in,
     make_user,
     person,
+    provider,
     run_php,
     settings,
 )
@@ -146,6 +149,19 @@ def test_a_token_endpoint_that_refuses_or_is_gone_is_named(
     wordpress.write_sso(settings(keycloak, token_url="http://127.0.0.1:9/token"))
     assert "this site cannot reach the provider at http://127.0.0.1:9/token" in browser.open(START).text
     assert wordpress.sso_user("gone") is None
+
+
+def test_a_private_authority_is_trusted_where_it_is_named(
+    site: Site, wordpress: WordPress, browser: Browser, tmp_path: Path
+) -> None:
+    certificates = ensure_certificates(tmp_path / "tls")
+    with provider(certificates) as secured:
+        secured.person = person("tess", "editor")
+        wordpress.write_sso(settings(secured))
+        page = browser.open(START)
+        assert (page.status, "cannot reach the provider" in page.text, "certificate" in page.text) == (403, True, True)
+        wordpress.write_sso(settings(secured, ca=certificates.ca.read_text()))
+        assert log_in(site, secured, person("tess", "editor")) == "tess"
 
 
 # The end of a session

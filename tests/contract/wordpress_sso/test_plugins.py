@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from agencystack.components.wordpress import SSO, Login, SsoSettings, WordPress
+from agencystack.components.wordpress import SSO, Login, Source, SsoSettings, WordPress
+from agencystack.sandbox.tls import ensure_certificates
 from agencystack.sandbox.wordpress import RealWordPress, unprivileged_user
 from agencystack.stack.errors import Refused
 from agencystack.stack.secrets import Secret
@@ -30,6 +31,7 @@ from tests.contract.wordpress_browsers import (
     SigningProvider,
     make_user,
     person,
+    provider,
     run_php,
     settings,
 )
@@ -198,6 +200,24 @@ def test_logging_out_ends_the_providers_session_too(
     assert (browser.logged_in(), keycloak.person) == (None, None)
 
 
+def test_a_probe_user_leaves_nothing(guarded: Guarded, keycloak: SigningProvider, written: SsoSettings) -> None:
+    name = "agencystack-probe-1-abc"
+    assert guarded.user_of(person(name, "editor"), keycloak) == name
+    assert guarded.wordpress.forget_probe_user(name) is True
+    named = "SELECT COUNT(*) FROM $wpdb->options WHERE option_value LIKE '%agencystack-probe-%'"
+    assert run_php(guarded.site, f'echo $wpdb->get_var( "{named}" );') == "0"
+
+
+def test_the_providers_certificate_is_verified_whatever_the_plugin_says(guarded: Guarded, tmp_path: Path) -> None:
+    certificates = ensure_certificates(tmp_path / "tls")
+    with provider(certificates) as secured:
+        guarded.write(secured)
+        assert guarded.user_of(person("tess", "editor"), secured) is None
+        assert not [seen for seen in secured.seen if seen["path"] == "/token"]
+        guarded.write(secured, ca=certificates.ca.read_text())
+        assert guarded.user_of(person("tess", "editor"), secured) == "tess"
+
+
 def test_a_password_login_is_none_of_the_guards_business(guarded: Guarded, written: SsoSettings) -> None:
     make_user(guarded.site, "passer", "author", password="pass-word")
     browser = Browser(guarded.site.url)
@@ -252,6 +272,29 @@ def test_what_a_person_changed_since_is_left_and_named(guarded: Guarded, keycloa
     assert now.settings.issuer == before.settings.issuer
     wordpress.restore_sso(login, before.image, applied=wanted, force=True)
     assert wordpress.answer(SSO).logins[login].image.data() == before.image.data()
+
+
+def test_a_constant_that_says_otherwise_is_named_and_nothing_is_written(
+    guarded: Guarded, keycloak: SigningProvider, written: SsoSettings
+) -> None:
+    if guarded.login is Login.MINIORANGE:
+        pytest.skip("its free version knows no constants")
+    config, wordpress = guarded.site.wp_config, guarded.site.wordpress()
+    was = config.read_text()
+    before = wordpress.answer(SSO).logins[guarded.login].image.data()
+    config.write_text(was.replace("$table_prefix", "define( 'OIDC_CLIENT_ID', 'fixed' );\n$table_prefix", 1))
+    try:
+        wordpress.forget()
+        state = wordpress.answer(SSO).logins[guarded.login]
+        assert (state.settings.client_id, state.sources["client_id"]) == ("fixed", Source.CONSTANT)
+        with pytest.raises(Refused, match=r"OIDC_CLIENT_ID.*login: connector"):
+            guarded.write(keycloak)
+        assert wordpress.answer(SSO).logins[guarded.login].image.data() == before
+        guarded.write(keycloak, client_id="fixed")
+        wordpress.forget()
+        assert wordpress.answer(SSO).logins[guarded.login].wrong == ()
+    finally:
+        config.write_text(was)
 
 
 def test_without_the_plugin_nothing_is_written(guarded: Guarded, keycloak: SigningProvider) -> None:

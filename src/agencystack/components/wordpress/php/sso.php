@@ -94,26 +94,18 @@ const SSO_CONSTANTS = array(
 	'create_if_does_not_exist' => 'OIDC_CREATE_IF_DOES_NOT_EXIST',
 );
 
-/** Plugins that log people in at another provider, or at the same one in another way. */
+/** Plugins that log a site's staff in at another provider, or at the same one in another way; not social logins of customers. */
 const SSO_FOREIGN = array(
 	'miniorange-saml-20-single-sign-on',
-	'miniorange-oauth-20-server',
-	'miniorange-login-openid',
-	'oauth-client',
 	'auth0',
-	'okta-authentication',
 	'wp-saml-auth',
 	'onelogin-saml-sso',
 	'login-with-google',
 	'google-apps-login',
 	'wpo365-login',
-	'nextend-facebook-connect',
-	'super-socializer',
-	'next-active-directory-integration',
-	'keycloak-login',
-	'hello-login',
 	'authorizer',
-	'oa-social-login',
+	'next-active-directory-integration',
+	'hello-login',
 );
 
 /**

@@ -45,6 +45,11 @@ function sso_forget_user( array $args ) {
 	if ( 0 !== strpos( $args['login'], PROBE_PREFIX ) ) {
 		throw new Refusal( 'not-a-probe', "{$args['login']} is not a probe user, and only those are deleted" );
 	}
+	// miniOrange keeps the claims of whoever logged in last.
+	$claims = get_option( 'mo_oauth_attr_name_list' );
+	if ( is_array( $claims ) && isset( $claims['preferred_username'] ) && $args['login'] === $claims['preferred_username'] ) {
+		delete_option( 'mo_oauth_attr_name_list' );
+	}
 	$user = get_user_by( 'login', $args['login'] );
 	if ( ! $user || $user->user_login !== $args['login'] ) {
 		return array( 'deleted' => false );
