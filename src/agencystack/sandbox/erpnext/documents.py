@@ -9,14 +9,21 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from agencystack.sandbox.erpnext.doctypes import DOCTYPES
+from agencystack.sandbox.erpnext.document_checks import (
+    check_mandatory,
+    check_name,
+    check_not_linked,
+    check_selects,
+    check_unique,
+    missing_in_row,
+    same,
+)
 from agencystack.sandbox.erpnext.errors import (
-    FrappeError,
     bold,
     invalid,
     not_found,
     not_permitted,
     nothing_there,
-    thrown,
     unknown_doctype,
 )
 from agencystack.sandbox.erpnext.mail_servers import Patience, is_mask
@@ -127,7 +134,7 @@ class Documents:
         # Some doctypes take the name that was sent; the others make one up.
         document["name"] = values.get("name")
         document["name"] = self._behaviour(doctype).namer(document)
-        _check_name(document["name"])
+        check_name(document["name"])
         self._adopt_rows(work, meta, document)
         self.save(work, document, None)
         return shown(document)
@@ -171,7 +178,7 @@ class Documents:
         on_trash = self._behaviour(doctype).on_trash
         if on_trash:
             on_trash(work, document)
-        _check_not_linked(work, document)
+        check_not_linked(work, document)
         work.transaction.delete(doctype, document["name"])
 
     def rename(self, work: Work, doctype: str, old: str, new: str) -> str:
@@ -183,7 +190,7 @@ class Documents:
         work.require(meta, "write")
         if old == new:
             raise invalid("No changes made because old and new name are the same.")
-        _check_name(new)
+        check_name(new)
         if work.transaction.get(doctype, new) and old.casefold() != new.casefold():
             raise invalid(f"Another {doctype} with name {new} exists, select another name")
         if not meta.may_be_renamed:
@@ -201,10 +208,10 @@ class Documents:
             document[meta.name_field] = document["name"]
         if behaviour.validate:
             behaviour.validate(work, document, before)
-        _check_selects(meta, document)
-        _check_mandatory(meta, document)
+        check_selects(meta, document)
+        check_mandatory(meta, document)
         _store_passwords(work, meta, document)
-        _check_unique(work, meta, document, before)
+        check_unique(work, meta, document, before)
         _stamp(work, document, before)
         work.transaction.put(_without_marks(document))
         if behaviour.on_update:
@@ -281,7 +288,7 @@ class Documents:
         ]
         for table in meta.of_kind("Table"):
             for row in document.get(table.name) or []:
-                missing += _missing_in_row(work, DOCTYPES[table.options], row)
+                missing += missing_in_row(work, DOCTYPES[table.options], row)
         if missing:
             raise invalid(f"Could not find {', '.join(missing)}", kind="LinkValidationError")
         for one in meta.fields:
@@ -341,64 +348,12 @@ def _cast(one: Field, value: Any) -> Any:
     return value
 
 
-def _missing_in_row(work: Work, table: DocType, row: Document) -> list[str]:
-    return [
-        f"Row #{row['idx']}: {one.title}: {row[one.name]}"
-        for one in table.of_kind("Link")
-        if row.get(one.name) and one.options in DOCTYPES and not work.transaction.get(one.options, row[one.name])
-    ]
-
-
-def _check_name(name: str) -> None:
-    if "<" in name or ">" in name:
-        raise invalid("Name cannot contain special characters like '<', '>'", kind="NameError", status=409)
-
-
-def _check_selects(meta: DocType, document: Document) -> None:
-    for one in meta.of_kind("Select"):
-        choices = one.options.split("\n") if one.options else []
-        if document.get(one.name) and choices and document[one.name] not in choices:
-            listed = ", ".join(f'"{choice}"' for choice in choices)
-            raise invalid(f' {one.title} cannot be "{document[one.name]}". It should be one of {listed}')
-
-
-def _check_mandatory(meta: DocType, document: Document) -> None:
-    missing = [one for one in meta.fields if one.required and document.get(one.name) in (None, "")]
-    if missing:
-        messages = [
-            {"message": f"Error: Value missing for {meta.name}: {one.title}", "title": "Message"} for one in missing
-        ]
-        names = ", ".join(one.name for one in missing)
-        raise FrappeError("MandatoryError", f"[{meta.name}, {document['name']}]: {names}", messages=messages)
-
-
 def _store_passwords(work: Work, meta: DocType, document: Document) -> None:
     for one in meta.of_kind("Password"):
         value = document.get(one.name)
         if value and not is_mask(str(value)):
             work.transaction.set_password(meta.name, document["name"], one.name, str(value))
             document[one.name] = "*" * len(str(value))
-
-
-def _check_unique(work: Work, meta: DocType, document: Document, before: Document | None) -> None:
-    name = document["name"]
-    if before is None and work.transaction.get(meta.name, name):
-        duplicate = f"IntegrityError(1062, \"Duplicate entry '{name}' for key 'PRIMARY'\")"
-        message = {"message": f"{meta.name} {bold(name)} already exists", "title": "Duplicate Name", "indicator": "red"}
-        text = f"('{meta.name}', '{name}', {duplicate})"
-        raise FrappeError("DuplicateEntryError", text, status=409, messages=[*work.messages, message])
-    for one in meta.fields:
-        value = document.get(one.name)
-        others = work.transaction.all(meta.name) if one.unique and value else []
-        if any(_same(other.get(one.name), value) and other["name"] != name for other in others):
-            duplicate = f"IntegrityError(1062, \"Duplicate entry '{value}' for key '{one.name}'\")"
-            message = {"message": f"{one.title} must be unique", "title": "Message"}
-            text = f"('{meta.name}', '{name}', {duplicate})"
-            raise FrappeError("UniqueValidationError", text, messages=[message])
-
-
-def _same(one: object, other: object) -> bool:
-    return str(one).casefold() == str(other).casefold()
 
 
 def _stamp(work: Work, document: Document, before: Document | None) -> None:
@@ -426,7 +381,7 @@ def _move(work: Work, meta: DocType, document: Document, new: str) -> None:
     for other in DOCTYPES.values():
         links = [one.name for one in other.of_kind("Link") if one.options == meta.name]
         for linked in work.transaction.all(other.name) if links else []:
-            work.transaction.put({**linked, **{link: new for link in links if _same(linked.get(link), old)}})
+            work.transaction.put({**linked, **{link: new for link in links if same(linked.get(link), old)}})
 
 
 def _rows(document: Document) -> list[Document]:
@@ -441,22 +396,3 @@ def _without_marks(document: Document) -> Document:
         else value
         for key, value in kept.items()
     }
-
-
-# What may be deleted although these still name it (frappe/hooks.py, ignore_links_on_delete).
-_FORGETFUL = frozenset({"Communication", "Email Queue"})
-
-
-def _check_not_linked(work: Work, document: Document) -> None:
-    doctype, name = document["doctype"], document["name"]
-    for meta in DOCTYPES.values():
-        if meta.is_table or meta.name in _FORGETFUL:
-            continue
-        links = [one.name for one in meta.of_kind("Link") if one.options == doctype]
-        for other in work.transaction.all(meta.name) if links else []:
-            if any(_same(other.get(link), name) for link in links):
-                text = (
-                    f'Cannot delete or cancel because {doctype} <a href="/app/Form/{doctype}/{name}">{name}</a> is '
-                    f'linked with {meta.name} <a href="/app/Form/{meta.name}/{other["name"]}">{other["name"]}</a> '
-                )
-                raise FrappeError("LinkExistsError", text, messages=[thrown(text)])
