@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agencystack.sandbox import keycloak_program
+from agencystack.sandbox.keycloak_java import keycloak_command
 from agencystack.sandbox.plan import SandboxFolder
 from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.process import is_running, read_record, start_detached, stop
@@ -24,30 +25,12 @@ from agencystack.stack.secrets import Secret
 
 ADMIN = "admin"
 PORTS = ("keycloak", "keycloak-management")
-# 10 s on an idle machine; two busy cores need a minute, mostly for the first tables.
+# 9 s with new data on an idle machine, 4 s with its own; two busy cores have needed 40 s.
 START_SECONDS = 240.0
-STOP_SECONDS = 30.0
+# It takes 1 s, and with collect_classes several.
+STOP_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
 POLL = 0.2
-# What bin/kc.sh gives Java. It is called without that script, which in version 26 stays as a parent that dies alone.
-JAVA_OPTIONS = (
-    "-Xms64m",
-    "-Xmx512m",
-    "-XX:MaxMetaspaceSize=256m",
-    # Starts in two thirds of the time; a sandbox does not live long enough for the slower, better compiler.
-    "-XX:TieredStopAtLevel=1",
-    "-Dfile.encoding=UTF-8",
-    "-Duser.language=en",
-    "-Duser.country=US",
-    "-Djava.security.egd=file:/dev/urandom",
-    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
-    "-Dquarkus-log-max-startup-records=10000",
-    "-Dpicocli.disable.closures=true",
-    "--add-opens=java.base/java.util=ALL-UNNAMED",
-    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
-    "--add-opens=java.base/java.security=ALL-UNNAMED",
-    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-)
 SHARED = ("lib", "providers", "themes", "version.txt")
 
 
@@ -76,13 +59,19 @@ def real_keycloak(
 
 @dataclass(frozen=True)
 class KeycloakService:
-    """Starts, watches and ends one Keycloak; arguments as of :func:`real_keycloak`, and the home of a Java."""
+    """Starts, watches and ends one Keycloak; arguments as of :func:`real_keycloak`, and two more.
+
+    Args:
+        java: home of the Java that runs it.
+        collect_classes: file that gets the classes it has loaded when it ends; see ``keycloak_build``.
+    """
 
     folder: SandboxFolder
     ports: Mapping[str, int]
     admin_password: Secret
     version: str
     java: Path
+    collect_classes: Path | None = None
     name: str = "keycloak"
 
     @property
@@ -194,18 +183,16 @@ class KeycloakService:
         }
 
     def _command(self) -> list[str]:
-        return [
-            str(self.java / "bin" / "java"),
-            *JAVA_OPTIONS,
-            f"-Dkc.home.dir={self._home}",
-            f"-Djboss.server.config.dir={self._home / 'conf'}",
-            "-cp",
-            str(keycloak_program.distribution(self.version) / "lib" / "quarkus-run.jar"),
-            "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
-            f"--config-file={self._settings_file}",
-            "start",
-            "--optimized",
-        ]
+        words = [f"--config-file={self._settings_file}", "start", "--optimized"]
+        program = keycloak_program.distribution(self.version)
+        return keycloak_command(program, self.java, words, home=self._home, options=self._class_options())
+
+    def _class_options(self) -> list[str]:
+        """Return what makes Java take its classes from a file, or write that file when it ends."""
+        if self.collect_classes:
+            return [f"-XX:ArchiveClassesAtExit={self.collect_classes}"]
+        found = keycloak_program.shared_classes(self.version, self.java)
+        return [f"-XX:SharedArchiveFile={found}", "-Xshare:auto", "-Xlog:cds=off"] if found.exists() else []
 
     def _wait(self) -> None:
         end = time.monotonic() + START_SECONDS
