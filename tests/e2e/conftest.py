@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agencystack.sandbox import api
+from agencystack.sandbox import api, keycloak_program
 from tests.e2e.lab import Lab
+from tests.e2e.sso_lab import SsoLab, sso_lab
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,16 @@ def _lab() -> Iterator[Lab]:
     finally:
         api.down(folder / "home")
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def sso() -> Iterator[SsoLab]:
+    """A sandbox with a real Keycloak, as the test before left it: each brings it to where it begins."""
+    obstacle = keycloak_program.obstacle()
+    if obstacle is not None:
+        pytest.skip(obstacle)
+    with sso_lab() as made:
+        yield made
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from agencystack.sandbox import api
 from tests.e2e.lab import Lab, Outcome
 
 REALM = "agencystack"
+PASSWORD = "correct horse battery staple"
 
 
 class SsoLab(Lab):
@@ -74,6 +75,27 @@ class SsoLab(Lab):
         """Return everything of the realm but its people, without what changes by itself."""
         exported = self.keycloak("POST", f"/{REALM}/partial-export?exportClients=true&exportGroupsAndRoles=true", None)
         return dict(exported)
+
+    def person(self, name: str, *groups: str, verified: bool = True, **more: Any) -> str:
+        """Make a person in Keycloak, with ``NAME@acme.example``, and return their id there."""
+        values = {
+            "username": name,
+            "email": f"{name}@acme.example",
+            "emailVerified": verified,
+            "firstName": name.capitalize(),
+            "lastName": "Person",
+            "enabled": True,
+            "groups": list(groups),
+            "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
+        }
+        self.keycloak("POST", f"/{REALM}/users", {**values, **more})
+        [found] = self.keycloak("GET", f"/{REALM}/users?username={more.get('username', name)}&exact=true")
+        return str(found["id"])
+
+    def remove_people(self) -> None:
+        """Remove everybody from the realm."""
+        for user in self.keycloak("GET", f"/{REALM}/users?max=100"):
+            self.keycloak("DELETE", f"/{REALM}/users/{user['id']}")
 
     def probes(self) -> list[str]:
         """Return the names of probe users in Keycloak."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agencystack.sandbox import keycloak_program
-from tests.e2e.sso_lab import REALM, SsoLab, sso_lab
+from tests.e2e.sso_lab import REALM, SsoLab
 
-OBSTACLE = keycloak_program.obstacle()
-pytestmark = [pytest.mark.real, pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))]
+pytestmark = pytest.mark.real
 
 ROLES = "people log in with the roles of their groups"
 APPLIED = {"wordpress": "applied", "erpnext": "applied"}
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[SsoLab]:
-    with sso_lab() as made:
-        yield made
+@pytest.fixture
+def lab(sso: SsoLab) -> SsoLab:
+    return sso
 
 
 @pytest.fixture

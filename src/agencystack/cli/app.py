@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
-from agencystack.cli import installation, sandbox, secret, setup
+from agencystack.cli import installation, roles, sandbox, secret, setup
 from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
@@ -36,6 +36,7 @@ integrations = typer.Typer(help="Integrations themselves.", no_args_is_help=True
 app.add_typer(integrations, name="integration")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(secret.app, name="secret")
+app.add_typer(roles.app, name="roles")
 installation.register(app)
 setup.register(app)
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agencystack.cli.installation import ComponentsOutput, DoctorOutput
+from agencystack.cli.roles import RolesOutput
 from agencystack.cli.sandbox import SandboxOutput
 from agencystack.cli.terminal import DoneOutput
 from agencystack.engine.report import OUTPUTS
@@ -22,6 +23,7 @@ ALL_OUTPUTS: dict[str, type[BaseModel]] = {
     "components": ComponentsOutput,
     "doctor": DoctorOutput,
     "sandbox": SandboxOutput,
+    "roles": RolesOutput,
     "done": DoneOutput,
 }
 """The models by the name of their schema: ``run`` is in ``run.schema.json``."""

@@ -89,6 +89,15 @@ class ErpNextUsers:
         found = (str(row["name"]) for row in rows)
         return tuple(name for name in found if name.lower().startswith(prefix.lower()))
 
+    def holders(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of the users who have one of ``roles``, sorted. Raises as :meth:`FrappeSite.document`."""
+        wanted = sorted(roles)
+        if not wanted:
+            return ()
+        # One row a role: who has two of them comes twice.
+        rows = self._site.documents(USER, filters=[["Has Role", "role", "in", wanted]])
+        return tuple(sorted({str(row["name"]) for row in rows}))
+
     def create(self, email: str, first_name: str, *, last_name: str = "", roles: Iterable[str] = ()) -> User:
         """Create a user without a password, to whom no mail is sent.
 

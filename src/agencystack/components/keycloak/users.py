@@ -38,10 +38,21 @@ class RealmUsers(RealmGroups):
         found = self._by_path(path)
         if found is None:
             return False
-        if found.get("subGroupCount") or found.get("subGroups"):
+        if found.get("subGroups") or self._count_below(found):
             return True
         with self._understood():
             return bool(self._admin.get_group_members(found["id"], {"first": 0, "max": 1}))
+
+    def members(self, path: str) -> tuple[User, ...]:
+        """Return everybody who is in a group itself, by name; none where it is absent."""
+        found = self._by_path(path)
+        if found is None:
+            return ()
+        address = f"admin/realms/{self._admin.connection.realm_name}/groups/{found['id']}/members"
+        with self._understood():
+            rows = self._all(address, briefRepresentation="true")
+            people = [User.model_validate({k: v for k, v in row.items() if v is not None}) for row in rows]
+        return tuple(sorted(people, key=lambda user: user.username))
 
     def create_user(
         self,

@@ -19,6 +19,8 @@ from agencystack.integrations.sso.logging_in import Entrance, place_of
 from agencystack.integrations.sso.probe import PREFIX, Probe, expired
 from agencystack.integrations.sso.proofs import FORGED, LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
+from agencystack.integrations.sso.roster import Roster
+from agencystack.integrations.sso.rosters import ErpNextRoster
 from agencystack.stack.secrets import Secret
 
 MOST_WORDS = 300
@@ -71,6 +73,13 @@ class ErpNextLogin(LoginIntegration):
         erpnext = products.erpnext(site.application, site.context)
         door = (AppDoor if erpnext.login.connector_version() else PlainDoor)(site, erpnext)
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
+
+    def roster(self, site: Site) -> Roster | None:
+        """Return ERPNext's users where our app does not give them their roles."""
+        erpnext = products.erpnext(site.application, site.context)
+        if erpnext.login.connector_version() is not None:
+            return None
+        return ErpNextRoster(erpnext, self.registration(site).managed_roles)
 
     def component_version(self, site: Site) -> str | None:
         """Return the version of ERPNext."""

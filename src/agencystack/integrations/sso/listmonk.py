@@ -16,6 +16,8 @@ from agencystack.integrations.sso.logging_in import Entrance, place_of
 from agencystack.integrations.sso.probe import PREFIX, Probe, expired
 from agencystack.integrations.sso.proofs import LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
+from agencystack.integrations.sso.roster import Roster
+from agencystack.integrations.sso.rosters import ListmonkRoster
 from agencystack.stack.secrets import Secret
 
 BUTTON = "Keycloak"
@@ -73,6 +75,10 @@ class ListmonkLogin(LoginIntegration):
         """Walk in through the front door."""
         door = ListmonkDoor(site, products.listmonk(site.application, site.context))
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
+
+    def roster(self, site: Site) -> Roster:
+        """Return Listmonk's users."""
+        return ListmonkRoster(products.listmonk(site.application, site.context), self.registration(site).managed_roles)
 
     def component_version(self, site: Site) -> str | None:
         """Return Listmonk's version."""

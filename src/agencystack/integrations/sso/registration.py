@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from agencystack.components.keycloak import Keycloak, Realm
@@ -21,6 +22,9 @@ from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import place
 from agencystack.stack.secrets import Secret
+
+if TYPE_CHECKING:
+    from agencystack.integrations.sso.roster import Roster
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,10 @@ class LoginIntegration(Integration):
     def former(self, site: Site, key: str) -> Resource | None:
         """Return a resource in Keycloak that another configuration once wanted."""
         return self.registration(site).former(key)
+
+    def roster(self, site: Site) -> Roster | None:
+        """Return the application's people for `agencystack roles sync`; None where the login itself gives the roles."""
+        return None
 
     def rotate(self, site: Site) -> Callable[[], None] | None:
         """Ask for a new client secret."""
