@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from ruamel.yaml import YAML
 
 from agencystack.components.keycloak import Absent, AdminLogin, Keycloak, Realm
@@ -26,6 +28,7 @@ from agencystack.stack.model import Stack
 from agencystack.stack.references import SecretResolver
 from agencystack.stack.secrets import Secret
 from tests.contract.keycloak_server import WHERE, connected, running
+from tests.serving import free_port
 
 pytestmark = pytest.mark.real
 CLIENT = {
@@ -154,6 +157,47 @@ def test_realm_mail_password_is_masked_and_the_mask_keeps_it(realm: Realm) -> No
     assert written.smtp["password"] == "**********"
     again = realm.update({"smtpServer": {**written.smtp, "port": "587"}})
     assert again.smtp == {**written.smtp, "port": "587"}
+
+
+def test_realm_mail_goes_out_with_the_password_a_mask_kept(ours: KeycloakService, realm: Realm) -> None:
+    seen: list[LoginPassword] = []
+    mail = Controller(_Accepting(), "127.0.0.1", free_port(), authenticator=_remembering(seen), auth_require_tls=False)
+    server = {"host": "127.0.0.1", "port": str(mail.port), "from": "login@acme.example", "auth": "true", "user": "u"}
+    written = realm.update({"smtpServer": {**server, "password": "mail-password-of-a-test"}})
+    realm.update({"smtpServer": {**written.smtp, "fromDisplayName": "Acme"}})
+    realm.update({"attributes": {"agencystack.test": "sent with the whole realm"}})
+    user = probe(realm, "agencystack-probe-mail", email_verified=False)
+    mail.start()
+    try:
+        realm.mail_link(user)
+    finally:
+        mail.stop()
+        realm.delete_user(user)
+    assert seen
+    assert {login.password for login in seen} == {b"mail-password-of-a-test"}
+
+
+class _Accepting:
+    async def handle_DATA(self, *_: object) -> str:
+        return "250 taken"
+
+
+def _remembering(seen: list[LoginPassword]) -> Any:
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        seen.append(data)
+        return AuthResult(success=True)
+
+    return authenticate
+
+
+def test_realm_mail_without_a_server_is_refused(realm: Realm) -> None:
+    realm.update({"smtpServer": {}})
+    user = probe(realm, "agencystack-probe-no-mail", email_verified=False)
+    try:
+        with pytest.raises(Refused, match="mail"):
+            realm.mail_link(user)
+    finally:
+        realm.delete_user(user)
 
 
 def test_client_is_confidential_and_has_what_was_asked(realm: Realm, client_id: str) -> None:
@@ -313,6 +357,22 @@ def test_all_of_many_groups_are_seen(realm: Realm, top: str) -> None:
         realm.create_group(f"{top}/group-{number}")
     realm.forget()
     assert all(realm.group(f"{top}/group-{number}") for number in range(12))
+
+
+def test_group_with_people_or_groups_in_it_has_members(realm: Realm, top: str) -> None:
+    assert not realm.has_members(top)
+    assert not realm.has_members("/nobody")
+    realm.create_group(f"{top}/staff")
+    realm.forget()
+    assert realm.has_members(top)
+    assert not realm.has_members(f"{top}/staff")
+    before = realm.count_users()
+    user = probe(realm, "agencystack-probe-member", groups=[f"{top}/staff"])
+    try:
+        assert realm.has_members(f"{top}/staff")
+        assert realm.count_users() == before + 1
+    finally:
+        realm.delete_user(user)
 
 
 def test_group_gives_roles_and_takes_them(realm: Realm, client_id: str, top: str) -> None:
