@@ -1,0 +1,1 @@
+"""ERPNext's logins through an identity provider, on the stand-in and on a real one."""
