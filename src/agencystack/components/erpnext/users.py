@@ -191,9 +191,10 @@ class ErpNextUsers:
     def remove(self, email: str) -> Removal:
         """Delete a user and the contact ERPNext made for it; a user that documents refer to is disabled instead.
 
-        ERPNext deletes the user's sessions, shares, notification settings and defaults itself, keeps the contact
-        without its user, and keeps a copy of both in "Deleted Document", its log. The contact is made by a background
-        job: on a busy site it can appear after this; call it again later for the same address.
+        ERPNext deletes the user's sessions, shares and notification settings itself and leaves the contact, without its
+        user. What it keeps besides is its log, which a System Manager may not delete ("Activity Log") or which tells of
+        this deletion ("Deleted Document"), and the user's time zone in a table REST does not show ("DefaultValue").
+        The contact is made by a background job: on a busy site it can appear after this; call it again later.
 
         Raises:
             Refused: the user is the one of our own key, whose secret ERPNext would wipe even when it then refuses.
