@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -89,11 +90,14 @@ class SsoLab(Lab):
             "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
         }
         self.keycloak("POST", f"/{REALM}/users", {**values, **more})
-        [found] = self.keycloak("GET", f"/{REALM}/users?username={more.get('username', name)}&exact=true")
+        known = quote(str(more.get("username", name)), safe="")
+        [found] = self.keycloak("GET", f"/{REALM}/users?username={known}&exact=true")
         return str(found["id"])
 
     def remove_people(self) -> None:
-        """Remove everybody from the realm."""
+        """Remove everybody from the realm, where there is one."""
+        if all(realm["realm"] != REALM for realm in self.keycloak("GET", "")):
+            return
         for user in self.keycloak("GET", f"/{REALM}/users?max=100"):
             self.keycloak("DELETE", f"/{REALM}/users/{user['id']}")
 
