@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from agencystack.components.keycloak.errors import Absent
 from agencystack.stack.errors import BadAnswer, ComponentRef
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ class RealmCalls:
                 component=self.where,
                 remedy="check its version: 21 to 26 are known",
             ) from None
+
+    @contextmanager
+    def _removing(self, *kept: str) -> Iterator[None]:
+        """Remove something; what is gone already is fine. Forgets what was read under keys that begin with ``kept``."""
+        try:
+            with self._understood():
+                yield
+        except Absent:
+            return
+        finally:
+            self._drop(*kept)
 
     def _all(self, path: str, **query: str) -> list[dict[str, Any]]:
         """Return a listing that comes in pages, whole."""

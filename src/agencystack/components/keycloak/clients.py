@@ -70,14 +70,9 @@ class RealmClients(RealmCalls):
     def delete_client(self, client_id: str) -> None:
         """Delete a client, its roles and what groups and users had of them; nothing to do where it is absent."""
         known = self.client(client_id)
-        if known is None:
-            return
-        try:
-            self._admin.delete_client(known.id)
-        except Absent:
-            pass
-        finally:
-            self._drop("clients", "roles", "groups")
+        if known is not None:
+            with self._removing("clients", f"roles/{client_id}", "groups"):
+                self._admin.delete_client(known.id)
 
     def client_secret(self, client_id: str) -> Secret:
         """Return the secret of a confidential client.

@@ -37,15 +37,9 @@ class RealmGroups(RealmClients):
     def delete_role(self, client_id: str, name: str) -> None:
         """Remove a role, and with it what groups and users had of it; nothing to do where it is absent."""
         known = self.client(client_id)
-        if known is None or name not in self.roles(client_id):
-            return
-        try:
-            with self._understood():
+        if known is not None and name in self.roles(client_id):
+            with self._removing(f"roles/{client_id}", "groups"):
                 self._admin.delete_client_role(known.id, quote(name, safe=""))
-        except Absent:
-            pass
-        finally:
-            self._drop(f"roles/{client_id}", "groups")
 
     def group(self, path: str) -> Group | None:
         """Return a group and its client roles, or ``None``; the groups beside it come with the same request.
@@ -84,15 +78,9 @@ class RealmGroups(RealmClients):
     def delete_group(self, path: str) -> None:
         """Remove a group and all below it; its members stay. Nothing to do where it is absent."""
         found = self.group(path)
-        if found is None:
-            return
-        try:
-            with self._understood():
+        if found is not None:
+            with self._removing("groups"):
                 self._admin.delete_group(found.id)
-        except Absent:
-            pass
-        finally:
-            self._drop("groups")
 
     def group_client_roles(self, path: str, client_id: str) -> tuple[str, ...]:
         """Return the roles of a client that a group gives by itself, sorted; none where either is absent."""
@@ -113,7 +101,7 @@ class RealmGroups(RealmClients):
 
     def _map_roles(self, path: str, client_id: str, names: Iterable[str], *, add: bool) -> None:
         known, group = self._existing(client_id), self._existing_group(path)
-        roles = [{"id": role.id, "name": role.name} for role in map(self._role_of(client_id), names)]
+        roles = [{"id": self._existing_role(client_id, name).id, "name": name} for name in names]
         change = self._admin.assign_group_client_roles if add else self._admin.delete_group_client_roles
         try:
             with self._understood():
@@ -121,14 +109,11 @@ class RealmGroups(RealmClients):
         finally:
             self._drop("groups")
 
-    def _role_of(self, client_id: str) -> Any:
-        def role(name: str) -> Role:
-            found = self.roles(client_id).get(name)
-            if found is None:
-                raise Absent(f"the client {client_id} has no role {name}", component=self.where)
-            return found
-
-        return role
+    def _existing_role(self, client_id: str, name: str) -> Role:
+        found = self.roles(client_id).get(name)
+        if found is None:
+            raise Absent(f"the client {client_id} has no role {name}", component=self.where)
+        return found
 
     def _existing_group(self, path: str) -> Group:
         found = self.group(path)

@@ -65,13 +65,8 @@ class Realm(RealmUsers):
 
     def delete(self) -> None:
         """Delete the realm with everything in it; nothing to do where it is absent."""
-        try:
-            with self._understood():
-                self._admin.delete_realm(quote(self.name, safe=""))
-        except Absent:
-            pass
-        finally:
-            self.forget()
+        with self._removing(""):
+            self._admin.delete_realm(quote(self.name, safe=""))
 
     def discovery(self) -> Mapping[str, Any]:
         """Return the OpenID Connect discovery document, asked for at the address we use.
