@@ -281,7 +281,7 @@ class _Crew:
         plan.record = Record(
             client=plan.site.client,
             type=declaration.type,
-            application=declaration.application,
+            application=plan.site.application.ref.name,
             version=declaration.version,
             agencystack_version=__version__,
             component_version=plan.integration.component_version(plan.site),

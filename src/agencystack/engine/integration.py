@@ -169,6 +169,18 @@ class Integration(ABC):
     capabilities: ClassVar[Sequence[Capability]] = ()
     all_or_nothing: ClassVar[bool] = False
 
+    def serves(self, name: str, settings: Any) -> bool:
+        """Say whether a component is this integration's application: by default, the one it is declared for.
+
+        An integration for a kind of product says so of components of any name; one that is declared for such a
+        component's own name goes before it.
+
+        Args:
+            name: of the component in ``stack.yaml``.
+            settings: what ``stack.yaml`` says of it.
+        """
+        return name == self.declaration.application
+
     @abstractmethod
     def resources(self, site: Site) -> Iterable[Resource]:
         """Yield what shall be, in the order it is written (undone in reverse). Makes no call to any product.
@@ -195,6 +207,10 @@ class Integration(ABC):
     def warnings(self, site: Site) -> Iterable[str]:
         """Yield what the plan should say beforehand: limits that will bite, choices with consequences."""
         return ()
+
+    def snippet(self, site: Site) -> str:
+        """Return configuration a person can put in by hand where we cannot, ready to be copied; empty for none."""
+        return ""
 
     def former(self, site: Site, key: str) -> Resource | None:
         """Return the resource that once had ``key`` and is no longer wanted, so that it can be removed or undone."""
@@ -231,9 +247,9 @@ def integration(
     return declare
 
 
-def address_of(client: str, declaration: Declaration) -> str:
+def address_of(client: str, declaration: Declaration, application: str) -> str:
     """Return the name of an integration of a client: ``acme/email/wordpress``."""
-    return f"{client}/{declaration.type}/{declaration.application}"
+    return f"{client}/{declaration.type}/{application}"
 
 
 def as_failure(error: Exception, doing: str, component: ComponentRef) -> AgencyStackError:

@@ -150,8 +150,8 @@ def make_plan(
     known = {(_ref(e.component), e.key): e for c in sorted(clients) for e in ledger.of_client(c)}
     steps: dict[Key, Step] = {}
     for plan in plans:
-        declaration = plan.integration.declaration
-        plan.record = records.get(plan.site.client, declaration.type, declaration.application)
+        type_ = plan.integration.declaration.type
+        plan.record = records.get(plan.site.client, type_, plan.site.application.ref.name)
         _declare(plan, steps, known)
     _read_all(list(steps.values()))
     permissions = _permissions(plans, granted or {})

@@ -163,7 +163,7 @@ def of_undo(plans: list[UndoPlan], run: str, status: str, errors: dict[str, Agen
             ResultOutput(
                 client=plan.site.client,
                 type=plan.integration.declaration.type,
-                component=plan.integration.declaration.application,
+                component=plan.site.application.ref.name,
                 status="blocked" if error else status,
                 reason=str(error) if error else "; ".join(left),
                 changes=[change_output(step.resource, step.change) for step in plan.steps if step.change],
@@ -177,7 +177,7 @@ def of_proof(plan: IntegrationPlan, proof: ProofRecord) -> ProofOutput:
     return ProofOutput(
         client=plan.site.client,
         type=plan.integration.declaration.type,
-        component=plan.integration.declaration.application,
+        component=plan.site.application.ref.name,
         name=proof.name,
         ok=proof.ok,
         evidence=proof.evidence,
@@ -208,7 +208,7 @@ def _result(plan: IntegrationPlan, status: str, reason: str, changes: list[tuple
     return ResultOutput(
         client=plan.site.client,
         type=plan.integration.declaration.type,
-        component=plan.integration.declaration.application,
+        component=plan.site.application.ref.name,
         status=status,
         reason=reason,
         changes=[change_output(step.resource, change) for step, change in changes],
@@ -221,7 +221,7 @@ def _status_line(item: IntegrationPlan) -> StatusLine:
     return StatusLine(
         client=item.site.client,
         type=item.integration.declaration.type,
-        component=item.integration.declaration.application,
+        component=item.site.application.ref.name,
         status=item.status,
         reason=item.reason,
         version=record.version if record else item.integration.declaration.version,

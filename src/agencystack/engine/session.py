@@ -109,8 +109,10 @@ class Session:
         clients = wish.clients or tuple(self.stack.clients)
         for client in clients:
             for found in self.registry.all:
-                if _meant(found, wish):
-                    self._add(selection, client, found)
+                if _of_type(found, wish):
+                    for application in self._served(client, found):
+                        if not wish.applications or application in wish.applications:
+                            self._add(selection, client, found, application)
         self._refuse_absent(wish, clients)
         known = {found.integration.declaration.type for found in self.registry.all}
         selection.skipped += [
@@ -173,7 +175,7 @@ class Session:
                     carry_out(plan, self.ledger, self.context)
                 declaration = plan.integration.declaration
                 if run is None or not self._touched(plan.site):
-                    self.records.delete(plan.site.client, declaration.type, declaration.application)
+                    self.records.delete(plan.site.client, declaration.type, plan.site.application.ref.name)
                     self.unproven.settle(plan.name)
                 changes = sum(step.change is not None for step in plan.steps)
                 notes = "; ".join(note for step in plan.steps for note in step.left)
@@ -225,12 +227,20 @@ class Session:
         """Say whether the ledger knows anything this integration uses."""
         return any(site.name in entry.users for part in (site.client, SHARED) for entry in self.ledger.of_client(part))
 
-    def _add(self, selection: Selection, client: str, found: Found) -> None:
+    def _served(self, client: str, found: Found) -> list[str]:
+        """Return the names of a client's components that an integration is for, and no more special one is."""
+        declared = found.integration.declaration
+        return [
+            name
+            for name, (_, settings) in self.stack.components(client).items()
+            if found.integration.serves(name, settings)
+            and (name == declared.application or self.registry.get(declared.type, name) is None)
+        ]
+
+    def _add(self, selection: Selection, client: str, found: Found, application: str) -> None:
         declaration = found.integration.declaration
         components = self.stack.components(client)
-        if declaration.application not in components:
-            return
-        name = address_of(client, declaration)
+        name = address_of(client, declaration, application)
         provider = components.get(declaration.provider) if declaration.provider else None
         if declaration.provider and provider is None:
             selection.skipped.append(f"{name}: there is no {declaration.provider} for this client in stack.yaml")
@@ -238,12 +248,12 @@ class Session:
         site = Site(
             client=client,
             domain=self.stack.clients[client].domain,
-            application=Component(*components[declaration.application]),
+            application=Component(*components[application]),
             provider=Component(*provider) if provider else None,
-            settings=self.stack.application(client, declaration.type, declaration.application),
+            settings=self.stack.application(client, declaration.type, application),
             context=self.context,
             name=name,
-            groups=self.stack.clients[client].roles_in(declaration.application),
+            groups=self.stack.clients[client].roles_in(application),
         )
         selection.sites.append((found.integration, site))
         if found.replaces:
@@ -259,8 +269,10 @@ class Session:
                 raise UsageError(
                     f"there is no type {type_!r}", remedy=f"the types: {', '.join(self.registry.types)}, all"
                 )
-        known_names = {
-            found.integration.declaration.application for found in self.registry.all if _of_type(found, wish)
+        of_type = [found for found in self.registry.all if _of_type(found, wish)]
+        known_names = {found.integration.declaration.application for found in of_type}
+        known_names |= {
+            name for found in of_type for client in self.stack.clients for name in self._served(client, found)
         }
         for name in wish.applications:
             if name not in known_names:
@@ -288,18 +300,13 @@ class Session:
                 "command": command,
                 "client": site.client,
                 "type": declaration.type,
-                "component": declaration.application,
+                "component": site.application.ref.name,
                 "version": declaration.version,
                 "status": str(status),
                 "changes": changes,
                 "reason": reason,
             }
         )
-
-
-def _meant(found: Found, wish: Wish) -> bool:
-    application = found.integration.declaration.application
-    return _of_type(found, wish) and (not wish.applications or application in wish.applications)
 
 
 def _of_type(found: Found, wish: Wish) -> bool:

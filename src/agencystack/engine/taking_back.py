@@ -57,5 +57,5 @@ def _put_record_back(result: Result, mark: Mark | None, shop: Workshop) -> None:
     if mark is not None and mark.before is not None:
         shop.records.put(mark.before)
         return
-    declaration = result.plan.integration.declaration
-    shop.records.delete(result.plan.site.client, declaration.type, declaration.application)
+    site = result.plan.site
+    shop.records.delete(site.client, result.plan.integration.declaration.type, site.application.ref.name)
