@@ -192,7 +192,8 @@ class SocialLogin(Resource):
             "access_token_url": endpoints.token,
             "api_endpoint": "/protocol/openid-connect/userinfo",
             "redirect_url": CALLBACK,
-            "user_id_property": "preferred_username",
+            # Bindings made without our app fit it then, and outlive a renamed user.
+            "user_id_property": "sub",
             "auth_url_data": '{"response_type": "code", "scope": "openid email profile"}',
             # Our app makes users of those alone whose groups give them a role; ERPNext itself would of everybody.
             "sign_ups": "Allow" if self._erpnext.login.connector_version() else "Deny",
