@@ -6,28 +6,29 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import nothing_to_do, single_sign_on
 from benchmarks.many_clients import Cost, compare, cost
-from benchmarks.measured import Measured
-from benchmarks.nothing_to_do import measure
+from benchmarks.measured import CannotMeasure, Measured
 from benchmarks.stack import bench_stack
 
 RESULTS = Path(__file__).with_name("results.json")
 CLIENTS = (1, 10, 100)
+SSO = "sso"
+ALL = (*map(str, CLIENTS), SSO)
 
 
 def show(found: Sequence[Measured]) -> None:
     """Print a table."""
-    table = Table("What", "Found", "At most", "", "From", box=None, pad_edge=False)
+    table = Table("What", "Found", "Limit", "", "From", box=None, pad_edge=False)
     for one in found:
-        limit = "-" if one.limit is None else f"{one.limit:g}"
-        verdict = "" if one.limit is None else "[green]kept[/]" if one.kept else "[red]missed[/]"
-        table.add_row(one.what, f"{one.value:.3g} {one.unit}", limit, verdict, one.detail)
+        verdict = "" if not one.limits else "[green]kept[/]" if one.kept else "[red]missed[/]"
+        table.add_row(one.what, f"{one.value:.3g} {one.unit}", one.limits or "-", verdict, one.detail)
     Console(width=None if sys.stdout.isatty() else 170).print(table)
 
 
@@ -35,21 +36,39 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure for the numbers of clients in ``argv``, by default 1, 10 and 100; return the exit code."""
-    signal.signal(signal.SIGTERM, _end)  # so that a sandbox is taken down then, too
-    notes = Console(stderr=True)
-    found: list[Measured] = []
+def _email(numbers: Sequence[int], notes: Console) -> Iterator[Measured]:
     costs: list[Cost] = []
-    for clients in [int(word) for word in argv] or CLIENTS:
+    for clients in numbers:
         notes.print(f"{clients} clients: applying everything once, then measuring with nothing to change ...")
         with bench_stack(clients) as stack:
             costs.append(cost(stack))
-            found += measure(stack)
-    found += compare(costs)
+            yield from nothing_to_do.measure(stack)
+    yield from compare(costs)
+
+
+def _single_sign_on(notes: Console) -> Iterator[Measured]:
+    notes.print("single sign-on: applying it once on a real Keycloak, then measuring with nothing to change ...")
+    yield from single_sign_on.measure()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure e-mail for each number of clients in ``argv``, and single sign-on for ``sso``; return the exit code."""
+    signal.signal(signal.SIGTERM, _end)  # so that a sandbox is taken down then, too
+    notes = Console(stderr=True)
+    words = argv or ALL
+    found = list(_email([int(word) for word in words if word != SSO], notes))
+    skipped = ""
+    if SSO in words:
+        try:
+            found += _single_sign_on(notes)
+        except CannotMeasure as reason:
+            skipped = f"single sign-on was NOT MEASURED: {reason}"
     show(found)
     machine = {"processors": os.cpu_count(), "load": os.getloadavg()[0]}
-    RESULTS.write_text(json.dumps({"machine": machine, "results": [one.as_json() for one in found]}, indent=2) + "\n")
+    results = {"machine": machine, "results": [one.as_json() for one in found], "skipped": skipped}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    if skipped:
+        notes.print(f"[yellow]*** {skipped}[/]")
     missed = [one.what for one in found if not one.kept]
     for what in missed:
         notes.print(f"[red]limit missed:[/] {what}")

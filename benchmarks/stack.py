@@ -1,4 +1,4 @@
-"""A sandbox of stand-ins that answer as slowly as the real products do, and count what they are asked."""
+"""A sandbox to measure on; its stand-ins can answer as slowly as the real products, and count what they are asked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Run:
 
 
 class BenchStack:
-    """One running sandbox in which e-mail is applied.
+    """One running sandbox.
 
     Args:
         folder: where it is.
@@ -74,12 +74,11 @@ class BenchStack:
             "AGENCYSTACK_KEY_FILE": str(home.key_file),
         }
 
-    def run(self, *words: str) -> Run:
-        """Run a command with --json and measure it; it must succeed."""
+    def run(self, *words: str, more: Mapping[str, str] | None = None) -> Run:
+        """Run a command with --json, and with ``more`` in its environment, and measure it; it must succeed."""
+        environment = {**os.environ, **self.variables, **(more or {})}
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [AGENCYSTACK, *words, "--json"], env=os.environ | self.variables, stdout=subprocess.PIPE
-        )
+        process = subprocess.Popen([AGENCYSTACK, *words, "--json"], env=environment, stdout=subprocess.PIPE)
         assert process.stdout is not None
         printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -88,6 +87,12 @@ class BenchStack:
         if process.returncode != 0:
             raise RuntimeError(f"agencystack {' '.join(words)} ended with {process.returncode}: {_reasons(printed)}")
         return Run(seconds, usage.ru_maxrss / 1024, json.loads(printed))
+
+    def apply(self, *words: str) -> None:
+        """Run `integrate`; everything must be applied and proven."""
+        wrong = [line["reason"] for line in self.run(*words).output["results"] if line["status"] != "applied"]
+        if wrong:
+            raise RuntimeError(f"{len(wrong)} integrations could not be applied: {wrong[0]}")
 
     def slow_down(self) -> None:
         """Have every stand-in answer as slowly as the real product, and count the starts of each WordPress."""
@@ -135,18 +140,22 @@ def _reasons(printed: bytes) -> str:
 
 
 @contextmanager
-def bench_stack(clients: int) -> Iterator[BenchStack]:
-    """Have a sandbox with ``clients`` clients whose e-mail is applied and proven."""
+def bench_sandbox(clients: int = 1, real: api.Real = "none") -> Iterator[BenchStack]:
+    """Have a sandbox with ``clients`` clients in which nothing is applied; ``real`` as of ``sandbox up``."""
     folder = Path(tempfile.mkdtemp(prefix="agencystack-bench-"))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     stack = BenchStack(folder, clients)
     try:
-        api.up(folder, real="none", clients=clients)
-        applied = stack.run("integrate", "email", "--auto").output
-        wrong = [line["reason"] for line in applied["results"] if line["status"] != "applied"]
-        if wrong:
-            raise RuntimeError(f"{len(wrong)} integrations could not be applied: {wrong[0]}")
-        stack.slow_down()
+        api.up(folder, real=real, clients=clients)
         yield stack
     finally:
         stack.close()
+
+
+@contextmanager
+def bench_stack(clients: int) -> Iterator[BenchStack]:
+    """Have a sandbox of slow stand-ins with ``clients`` clients whose e-mail is applied and proven."""
+    with bench_sandbox(clients) as stack:
+        stack.apply("integrate", "email", "--auto")
+        stack.slow_down()
+        yield stack
