@@ -16,7 +16,7 @@ from agencystack.sandbox import keycloak_program
 from agencystack.sandbox.keycloak import PORTS, real_keycloak
 from agencystack.sandbox.plan import SandboxFolder
 from agencystack.sandbox.ports import ensure_ports
-from agencystack.sandbox.process import read_record
+from agencystack.sandbox.process import read_record, start_detached
 from agencystack.sandbox.tls import ensure_certificates
 from agencystack.stack.errors import AgencyStackError, ConfigurationError
 from agencystack.stack.secrets import Secret
@@ -76,7 +76,18 @@ def test_obstacles_are_named(javas: Path, tmp_path: Path, monkeypatch: pytest.Mo
     java(javas, "newer", "25")
     assert keycloak_program.obstacle() is None
     with pytest.raises(ConfigurationError, match="cannot run here"):
-        real_keycloak(SandboxFolder(tmp_path), {}, Secret(PASSWORD), "1.0.0")
+        real_keycloak(SandboxFolder(tmp_path), {}, Secret(PASSWORD), "1.0.0").start()
+
+
+def test_one_that_runs_is_ended_after_its_program_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = SandboxFolder(tmp_path)
+    folder.run.mkdir(parents=True)
+    start_detached(["sleep", "60"], log=tmp_path / "log", record=folder.run / "keycloak.json", cwd=tmp_path, env={})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
+    service = real_keycloak(folder, {}, Secret(PASSWORD))
+    assert service.records()
+    assert service.stop() is True
+    assert service.records() == []
 
 
 def script(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -46,15 +46,10 @@ def real_keycloak(
         folder: the sandbox.
         ports: port by name, with those in ``PORTS``.
         admin_password: of the user ``admin`` of the realm ``master``; counts when the data folder is new.
-        version: which of the cached Keycloaks.
-
-    Raises:
-        ConfigurationError: it cannot run here; :func:`keycloak_program.obstacle` says so before.
+        version: which of the cached Keycloaks; only a start needs it to be there, so one that runs can be ended
+            after it was removed.
     """
-    java = keycloak_program.find_java(version)
-    if (reason := keycloak_program.obstacle(version)) or java is None:
-        raise ConfigurationError(f"Keycloak cannot run here: {reason}", remedy="run scripts/sandbox-keycloak")
-    return KeycloakService(folder, ports, admin_password, version, java)
+    return KeycloakService(folder, ports, admin_password, version, keycloak_program.find_java(version))
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class KeycloakService:
     """Starts, watches and ends one Keycloak; arguments as of :func:`real_keycloak`, and two more.
 
     Args:
-        java: home of the Java that runs it.
+        java: home of the Java that runs it; None where there is none.
         collect_classes: file that gets the classes it has loaded when it ends; see ``keycloak_build``.
     """
 
@@ -70,7 +65,7 @@ class KeycloakService:
     ports: Mapping[str, int]
     admin_password: Secret
     version: str
-    java: Path
+    java: Path | None
     collect_classes: Path | None = None
     name: str = "keycloak"
 
@@ -93,13 +88,20 @@ class KeycloakService:
         return [self._record] if self._record.exists() else []
 
     def start(self) -> None:
-        """Start it; returns when it answers."""
+        """Start it; returns when it answers.
+
+        Raises:
+            ConfigurationError: it cannot run here; :func:`keycloak_program.obstacle` says so before.
+            AgencyStackError: it did not begin to answer.
+        """
+        reason = keycloak_program.obstacle(self.version)
+        if reason or self.java is None:
+            raise ConfigurationError(f"Keycloak cannot run here: {reason}", remedy="run scripts/sandbox-keycloak")
         self._prepare()
         try:
             if not is_running(read_record(self._record)):
-                start_detached(
-                    self._command(), log=self._log, record=self._record, cwd=self._home, env=self._environment()
-                )
+                command = self._command(self.java)
+                start_detached(command, log=self._log, record=self._record, cwd=self._home, env=self._environment())
             self._wait()
         except BaseException:
             self.stop()
@@ -182,16 +184,16 @@ class KeycloakService:
             "KEYCLOAK_ADMIN_PASSWORD": self.admin_password.reveal(),
         }
 
-    def _command(self) -> list[str]:
+    def _command(self, java: Path) -> list[str]:
         words = [f"--config-file={self._settings_file}", "start", "--optimized"]
         program = keycloak_program.distribution(self.version)
-        return keycloak_command(program, self.java, words, home=self._home, options=self._class_options())
+        return keycloak_command(program, java, words, home=self._home, options=self._class_options(java))
 
-    def _class_options(self) -> list[str]:
+    def _class_options(self, java: Path) -> list[str]:
         """Return what makes Java take its classes from a file, or write that file when it ends."""
         if self.collect_classes:
             return [f"-XX:ArchiveClassesAtExit={self.collect_classes}"]
-        found = keycloak_program.shared_classes(self.version, self.java)
+        found = keycloak_program.shared_classes(self.version, java)
         return [f"-XX:SharedArchiveFile={found}", "-Xshare:auto", "-Xlog:cds=off"] if found.exists() else []
 
     def _wait(self) -> None:
