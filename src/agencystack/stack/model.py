@@ -6,11 +6,13 @@ import difflib
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from agencystack.stack.errors import ComponentRef, UsageError
+from agencystack.stack.oidc_application import OidcApplication
 from agencystack.stack.references import SecretReference
+from agencystack.stack.strict import StrictModel as _Model
 from agencystack.stack.values import (
     AbsolutePath,
     ClientId,
@@ -30,17 +32,6 @@ from agencystack.stack.values import (
 SHARED = "shared"
 Type = Literal["email", "sso", "monitoring", "data-bridge"]
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class _Model(BaseModel):
-    """Unknown keys are mistakes, nothing is converted silently, nothing changes after reading."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        hide_input_in_errors=True,
-    )
 
 
 _ELSEWHERE: dict[str, JsonValue] = {"anyOf": [{"required": ["docker"]}, {"required": ["ssh"]}]}
@@ -186,13 +177,14 @@ class Keycloak(Administered):
 
 
 class CustomComponent(Component):
-    """A product of one's own, for a drop-in integration."""
+    """A product of one's own, for a drop-in integration or one that serves every product of a kind."""
 
     custom: Literal[True] = Field(description="Says that the name is meant, and no typing error.")
     settings: dict[str, JsonValue] = Field(
         default={}, description="What the drop-in integration reads; never a secret."
     )
     credentials: dict[str, SecretReference] = Field(default={}, description="Secrets the drop-in integration needs.")
+    oidc: OidcApplication | None = Field(default=None, description="It lets people in by OpenID Connect.")
 
     def secret_references(self) -> dict[str, SecretReference]:
         """Return every secret this component needs, by the key it stands under."""
@@ -269,7 +261,7 @@ class Client(_Model):
     groups: dict[Name, dict[Name, Roles]] = Field(
         default={}, description="Who may do what: by group of people, the roles in each application."
     )
-    integrations: Integrations = {}
+    integrations: Integrations = Field(default={})
 
     def roles_in(self, application: str) -> dict[str, tuple[str, ...]]:
         """Return the roles each group of people has in an application; groups that have none there are left out."""
@@ -281,7 +273,7 @@ class Stack(_Model):
 
     version: Literal[1]
     shared: Shared = Shared()
-    clients: dict[ClientId, Client] = {}
+    clients: dict[ClientId, Client] = Field(default={})
 
     def component(self, client: str, name: str) -> tuple[ComponentRef, Component] | None:
         """Return the component that serves a client: its own, else the shared one of that name, else ``None``."""
