@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
-from agencystack.cli import installation, roles, sandbox, secret, setup
+from agencystack.cli import installation, roles, sandbox, secret, setup, snippet
 from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
@@ -38,6 +38,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(secret.app, name="secret")
 app.add_typer(roles.app, name="roles")
 installation.register(app)
+snippet.register(integrations)
 setup.register(app)
 
 Types = Annotated[list[str] | None, typer.Argument(help="email, sso, monitoring, data-bridge; none means all.")]
