@@ -7,7 +7,7 @@ for left-over probe users that our run makes on top.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -33,6 +33,9 @@ CLIENT = (
 )
 ATTRIBUTES = ("agencystack.owner", "pkce.code.challenge.method", "post.logout.redirect.uris")
 MAPPER = ("name", "protocol", "protocolMapper", "config")
+# Keycloak stores this beside what it was given.
+ADDED_BY_KEYCLOAK = {"oidc-group-membership-mapper": {"multivalued"}}
+CLIENT_MODULE = "community.general.keycloak_client"
 
 
 def tasks(keycloak: AdminApi, realm: str, group: str, client_ids: Sequence[str]) -> Iterator[Task]:
@@ -62,6 +65,20 @@ def tasks(keycloak: AdminApi, realm: str, group: str, client_ids: Sequence[str])
             yield _task("role", f"{client_id} {role['name']}", realm=realm, client_id=client_id, name=role["name"])
         for one in people:
             yield from _mapping(realm, group, one, client_id)
+
+
+def as_written(play: Iterable[Task]) -> Iterator[Task]:
+    """Yield the tasks for clients as they were before Keycloak added anything: what a person has in their files."""
+    for task in play:
+        if CLIENT_MODULE in task:
+            values = task[CLIENT_MODULE]
+            mappers = [_without_added(mapper) for mapper in values["protocol_mappers"]]
+            yield {**task, CLIENT_MODULE: {**values, "protocol_mappers": mappers}}
+
+
+def _without_added(mapper: Mapping[str, Any]) -> Mapping[str, Any]:
+    added = ADDED_BY_KEYCLOAK.get(mapper["protocolMapper"], set())
+    return {**mapper, "config": {name: value for name, value in mapper["config"].items() if name not in added}}
 
 
 def _client(realm: str, live: Mapping[str, Any]) -> Task:
