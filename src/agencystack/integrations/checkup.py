@@ -15,7 +15,7 @@ from agencystack.engine.planning import IntegrationPlan
 from agencystack.engine.session import Selection, Session
 from agencystack.integrations import products
 from agencystack.integrations.email.mailbox import MailAccount
-from agencystack.stack.errors import AgencyStackError, ComponentRef, Unavailable
+from agencystack.stack.errors import AgencyStackError, ComponentRef, ExitCode, Unavailable
 
 INSPECTORS = 16
 
@@ -121,6 +121,14 @@ def _chatwoot(component: Component, context: Context) -> str | None:
     return products.chatwoot(component, context).version()
 
 
+def _keycloak(component: Component, context: Context) -> str | None:
+    return products.keycloak(component, context).version()
+
+
+def _grafana(component: Component, context: Context) -> str | None:
+    return products.grafana(component, context).version()
+
+
 def _answers(component: Component, context: Context) -> str | None:
     """Ask for any answer at all: enough for a product this version has no client for."""
     settings = component.settings
@@ -141,6 +149,8 @@ _VERSIONS: dict[str, Callable[[Component, Context], str | None]] = {
     "listmonk": _listmonk,
     "wordpress": _wordpress,
     "chatwoot": _chatwoot,
+    "keycloak": _keycloak,
+    "grafana": _grafana,
 }
 
 
@@ -157,7 +167,9 @@ def _of_plan(item: IntegrationPlan) -> Iterator[Finding]:
     client, name = item.site.client, item.name
     if item.problem is not None:
         where = f"{item.problem.component}: " if item.problem.component else ""
-        yield Finding(client, name, "problem", where + item.problem.message, item.problem.remedy)
+        # What nobody can do here, or a person alone, is nothing wrong with the installation.
+        level = "note" if item.exit_code is ExitCode.DONE else "problem"
+        yield Finding(client, name, level, where + item.problem.message, item.problem.remedy)
         return
     yield Finding(client, name, "ok", f"{item.status}" + (f": {item.reason}" if item.reason else ""))
     for warning in item.warnings:
