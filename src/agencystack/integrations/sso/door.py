@@ -33,11 +33,13 @@ class Door(ABC):
         place: its addresses.
         administrators: roles that rule the application; nobody gets them for a proof unless a person says so.
         ends_keycloak_session: logging out of the application logs out of Keycloak, too.
+        way_back: how somebody gets in when Keycloak is gone; kept in the record, with the proof.
     """
 
     place: Place
     administrators: ClassVar[frozenset[str]] = frozenset()
     ends_keycloak_session: bool = True
+    way_back: str = "the application's own login"
 
     @abstractmethod
     def begin(self, browser: Browser) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urljoin
 
 from agencystack.components.browser import Browser, Page
@@ -64,20 +64,21 @@ class ErpNextLogin(LoginIntegration):
         """Yield Keycloak's side, the app's settings, the key that opens the door; last, what dead proofs left."""
         registration, erpnext = self.registration(site), products.erpnext(site.application, site.context)
         yield from registration.resources()
-        yield ConnectorApp(erpnext, registration)
-        yield SocialLogin(erpnext, registration)
+        app = connector_app(site)
+        yield ConnectorApp(erpnext, registration, app)
+        yield SocialLogin(erpnext, registration, app)
         yield LeftUsers(erpnext)
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
         erpnext = products.erpnext(site.application, site.context)
-        door = (AppDoor if erpnext.login.connector_version() else PlainDoor)(site, erpnext)
+        door = (AppDoor if connector_app(site)() else PlainDoor)(site, erpnext)
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
 
     def roster(self, site: Site) -> Roster | None:
         """Return ERPNext's users where our app does not give them their roles."""
         erpnext = products.erpnext(site.application, site.context)
-        if erpnext.login.connector_version() is not None:
+        if connector_app(site)():
             return None
         return ErpNextRoster(erpnext, self.registration(site).managed_roles)
 
@@ -87,16 +88,27 @@ class ErpNextLogin(LoginIntegration):
         return site.context.connection(site.application.ref, lambda: erpnext.versions().get("erpnext"), "version")
 
 
+def connector_app(site: Site) -> Callable[[], bool]:
+    """Return what says whether the site has our app; ERPNext is asked once a run."""
+    erpnext = products.erpnext(site.application, site.context)
+
+    def ask() -> bool:
+        version = site.context.connection(site.application.ref, erpnext.login.connector_version, "connector app")
+        return version is not None
+
+    return ask
+
+
 class ConnectorApp(Resource):
     """The settings of our app, where the site has it; where it has not, the plan says what is missing then."""
 
-    def __init__(self, erpnext: ErpNext, registration: Registration) -> None:
+    def __init__(self, erpnext: ErpNext, registration: Registration, has_app: Callable[[], bool]) -> None:
         self.component, self.key = erpnext.where, SETTINGS
-        self._erpnext, self._registration = erpnext, registration
+        self._erpnext, self._registration, self._has_app = erpnext, registration, has_app
 
     def read(self) -> Reading:
         """Return the settings, none where there is no app."""
-        if self._erpnext.login.connector_version() is None:
+        if not self._has_app():
             return Reading(
                 {},
                 warnings=(
@@ -110,7 +122,7 @@ class ConnectorApp(Resource):
 
     def wanted(self) -> Fields:
         """Want the app to check tokens of our realm and to manage the roles of stack.yaml."""
-        if self._erpnext.login.connector_version() is None:
+        if not self._has_app():
             return {}
         endpoints = self._registration.endpoints
         return {
@@ -133,9 +145,9 @@ _APP = ("sso_enabled", "issuer", "jwks_url", "end_session_url", "roles_claim", "
 class SocialLogin(Resource):
     """The Social Login Key. Frappe knows Keycloak by this one name, so there cannot be a second beside a person's."""
 
-    def __init__(self, erpnext: ErpNext, registration: Registration) -> None:
+    def __init__(self, erpnext: ErpNext, registration: Registration, has_app: Callable[[], bool]) -> None:
         self.component, self.key = erpnext.where, "Social Login Key keycloak"
-        self._erpnext, self._registration = erpnext, registration
+        self._erpnext, self._registration, self._has_app = erpnext, registration, has_app
 
     def read(self) -> Reading:
         """Return the key; with another client than ours it is a person's."""
@@ -196,7 +208,7 @@ class SocialLogin(Resource):
             "user_id_property": "sub",
             "auth_url_data": '{"response_type": "code", "scope": "openid email profile"}',
             # Our app makes users of those alone whose groups give them a role; ERPNext itself would of everybody.
-            "sign_ups": "Allow" if self._erpnext.login.connector_version() else "Deny",
+            "sign_ups": "Allow" if self._has_app() else "Deny",
         }
 
 
@@ -231,6 +243,7 @@ class PlainDoor(Door):
     """ERPNext as it comes: a link on its login page, no roles from claims, its own logout."""
 
     administrators = frozenset({"System Manager", "Administrator"})
+    way_back = "its own password login, which is not touched; or: bench set-admin-password"
     ends_keycloak_session = False
 
     def __init__(self, site: Site, erpnext: ErpNext) -> None:

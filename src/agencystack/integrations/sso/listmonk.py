@@ -169,6 +169,7 @@ class ListmonkDoor(Door):
     """Listmonk's login page, session and logout."""
 
     administrators = frozenset({SUPER_ADMIN})
+    way_back = "the password of a super admin, which is not touched; without one this integration is blocked"
     ends_keycloak_session = False
 
     def __init__(self, site: Site, listmonk: Listmonk) -> None:

@@ -259,6 +259,7 @@ class WordPressDoor(Door, ChecksTokens):
     """WordPress's login page, session and logout."""
 
     administrators = frozenset({"administrator"})
+    way_back = "wp-login.php?agencystack-password for administrators, or: wp user reset-password"
 
     def __init__(self, site: Site, wordpress: WordPress) -> None:
         self.place = place_of(site, "application")
