@@ -21,6 +21,7 @@ from agencystack.integrations.sso.rosters import ListmonkRoster
 from agencystack.stack.secrets import Secret
 
 BUTTON = "Keycloak"
+MOST_WORDS = 300
 LOGIN = "/admin/login"
 START = "/auth/oidc"
 SUPER_ADMIN = "Super Admin"
@@ -211,5 +212,5 @@ class ListmonkDoor(Door):
         return (sorted(roles)[0],)
 
     def words(self, page: Page) -> str:
-        """Return the message on Listmonk's login page."""
-        return page.contents.texts.get("error") or page.contents.title
+        """Return what Listmonk's login page says; its message has no place of its own there."""
+        return page.contents.text[:MOST_WORDS]
