@@ -81,7 +81,8 @@ OAUTH2_PROXY_WHITELIST_DOMAINS=$keycloak
 """)
 
 _GATE = Template("""\
-# 3. /opt/$gate/compose.yaml, in the network Traefik is in; no port of it is published.
+# 3. /opt/$gate/compose.yaml, in the network Traefik is in; no port of it is published. Give all routers here the entry
+#    points and TLS settings your others have.
 services:
   $gate:
     image: quay.io/oauth2-proxy/oauth2-proxy:v7.15.3
