@@ -257,8 +257,8 @@ def test_clients_have_products_of_their_own_behind_one_mailu(folder):
 
 
 def test_real_names_are_checked(folder):
-    with pytest.raises(UsageError, match="does not know keycloak"):
-        api.up(folder, real=["keycloak"])
+    with pytest.raises(UsageError, match="does not know nonsense"):
+        api.up(folder, real=["nonsense"])
     with pytest.raises(UsageError, match="wordpress: one database server"):
         api.up(folder, real=["wordpress"], clients=2)
     assert not (folder / "sandbox").exists()
