@@ -22,7 +22,7 @@ _PRODUCT = """\
       traefik.http.routers.uptime-kuma-public.rule: "Host(`$host`) && (Path(`/status`) || Path(`/status-page`) || \
 PathPrefix(`/status/`) || PathPrefix(`/api/status-page/`) || PathPrefix(`/api/badge/`) || PathPrefix(`/api/push/`) || \
 PathPrefix(`/assets/`) || PathPrefix(`/upload/`) || Path(`/icon.svg`) || Path(`/favicon.ico`) || \
-Path(`/apple-touch-icon.png`) || Path(`/manifest.json`))"
+Path(`/apple-touch-icon.png`) || Path(`/manifest.json`) || Path(`/serviceWorker.js`))"
       traefik.http.routers.uptime-kuma-public.priority: "1000"
       traefik.http.routers.uptime-kuma-public.service: "uptime-kuma"
       traefik.http.services.uptime-kuma.loadbalancer.server.port: "3001"
