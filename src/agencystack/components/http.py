@@ -105,8 +105,13 @@ class HttpApi:
         params: Mapping[str, str] | None = None,
         body: object = None,
         timeout: float = DEFAULT_TIMEOUT,
+        redirects: bool = False,
     ) -> httpx.Response:
-        """Send one request and return the answer as it is, after the errors every product shares."""
+        """Send one request and return the answer as it is, after the errors every product shares.
+
+        Args:
+            redirects: where the product sends a browser is what is asked for; else a redirect is a BadAnswer.
+        """
 
         def request() -> httpx.Response:
             return self._client.request(
@@ -144,7 +149,7 @@ class HttpApi:
                 component=self.where,
                 remedy=self._remedies.get(answer.status_code, "wait until it accepts requests again, then run again"),
             )
-        if answer.is_redirect:
+        if answer.is_redirect and not redirects:
             raise BadAnswer(
                 f"redirected {method} {path} to {answer.headers.get('location', '')}",
                 component=self.where,

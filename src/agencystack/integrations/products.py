@@ -17,10 +17,11 @@ from agencystack.engine.context import Component, Context
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
-from agencystack.stack.model import Administered, Exec, place
 from agencystack.stack.model import Chatwoot as ChatwootSettings
 from agencystack.stack.model import Component as Settings
 from agencystack.stack.model import ERPNext as ErpNextSettings
+from agencystack.stack.model import Exec, place
+from agencystack.stack.model import Grafana as GrafanaSettings
 from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import Listmonk as ListmonkSettings
 from agencystack.stack.model import Mailu as MailuSettings
@@ -67,7 +68,7 @@ def listmonk(component: Component, context: Context) -> Listmonk:
 
 def grafana(component: Component, context: Context) -> Grafana:
     """Return the client of a Grafana."""
-    settings = settings_of(component, Administered)
+    settings = settings_of(component, GrafanaSettings)
 
     def connect() -> Grafana:
         password = context.resolve(settings.admin_password) if settings.admin_password else None

@@ -160,6 +160,20 @@ class Administered(Component):
     admin_password: SecretReference | None = Field(default=None, description="That administrator's password.")
 
 
+class Grafana(Administered):
+    """A Grafana; one without the SSO settings interface is told how people log in by its environment file."""
+
+    env_file: AbsolutePath | None = Field(
+        default=None, description="Its environment file, on the machine that exec reaches; for versions before 10.4."
+    )
+    restart: tuple[str, ...] | None = Field(
+        default=None,
+        strict=False,
+        min_length=1,
+        description="Program and arguments that start it anew with that file, on that machine.",
+    )
+
+
 class Keycloak(Administered):
     """The identity provider; reached as an administrator, or as a service account by its client's secret."""
 
@@ -205,7 +219,7 @@ class Components(_Model):
     listmonk: Listmonk | None = None
     chatwoot: Chatwoot | None = None
     keycloak: Keycloak | None = None
-    grafana: Administered | None = None
+    grafana: Grafana | None = None
     loki: Component | None = None
     alloy: Component | None = None
     uptime_kuma: Administered | None = Field(default=None, alias="uptime-kuma")

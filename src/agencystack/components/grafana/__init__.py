@@ -2,6 +2,6 @@
 
 from agencystack.components.grafana.client import Grafana
 from agencystack.components.grafana.people import Membership, Organisation, User
-from agencystack.components.grafana.sso import ROLES, OAuthSettings, role_path
+from agencystack.components.grafana.sso import ROLES, OAuthSettings, role_path, variable
 
-__all__ = ["ROLES", "Grafana", "Membership", "OAuthSettings", "Organisation", "User", "role_path"]
+__all__ = ["ROLES", "Grafana", "Membership", "OAuthSettings", "Organisation", "User", "role_path", "variable"]

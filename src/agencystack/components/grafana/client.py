@@ -6,22 +6,28 @@ the running product, which could not be had.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import ValidationError
 
 from agencystack.components.grafana.people import Membership, Organisation, User
 from agencystack.components.grafana.sso import CALLBACK, PROVIDER, OAuthSettings
 from agencystack.components.http import HttpApi
-from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused
+from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused, Unavailable
 from agencystack.stack.secrets import Secret, redact
 
 Part = TypeVar("Part")
 SSO = f"/api/v1/sso-settings/{PROVIDER}"
 FRONTEND = "/api/frontend/settings"
+
+START_LIMIT = 120.0
+"""Seconds from a restart until it is well; a new version changes its database first."""
+
+PAUSE = 0.2
 
 
 class Grafana:
@@ -133,6 +139,35 @@ class Grafana:
         """Remove what was saved, so that file and environment decide again; nothing to do where nothing was."""
         self._or_absent("DELETE", SSO)
 
+    def login_client(self) -> str | None:
+        """Return the id of the client it sends people to the OAuth provider with, None where it sends nobody there.
+
+        What counts at this moment, wherever it was set; every version says it (``OAuthLogin`` of
+        ``pkg/api/login_oauth.go``: 404, or back to the login page, where the provider is switched off).
+        """
+        answer = self._api.send("GET", CALLBACK, redirects=True)
+        query = parse_qs(urlsplit(answer.headers.get("location", "")).query)
+        return query["client_id"][0] if "client_id" in query else None
+
+    def wait_until_well(self, limit: float = START_LIMIT) -> None:
+        """Return when it is well, after a restart.
+
+        Args:
+            limit: seconds.
+
+        Raises:
+            Unavailable: it is not by then.
+        """
+        end = time.monotonic() + limit
+        while not self._is_up():
+            if time.monotonic() > end:
+                raise Unavailable(
+                    f"is not well {limit:g} s after it was restarted",
+                    component=self.where,
+                    remedy="look into its log: it may not take the settings it was given",
+                )
+            time.sleep(PAUSE)
+
     def me(self) -> User:
         """Return whose password the client uses; that it answers proves the login that does not need the provider."""
         return self._parsed(User.model_validate, self._api.call("GET", "/api/user"))
@@ -155,6 +190,13 @@ class Grafana:
         """Return all organisations."""
         rows = self._api.call("GET", "/api/orgs")
         return tuple(self._parsed(Organisation.model_validate, row) for row in rows)
+
+    def _is_up(self) -> bool:
+        try:
+            return self.is_well()
+        except (Unavailable, BadAnswer, Refused):
+            # Nobody answers yet, or the proxy in front of it does, in its own way.
+            return False
 
     def _frontend(self, key: str) -> Any:
         return self._parsed(lambda answer: answer[key], self._api.call("GET", FRONTEND))

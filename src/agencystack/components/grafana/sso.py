@@ -22,7 +22,17 @@ MASK = "*********"
 ROLES = ("GrafanaAdmin", "Admin", "Editor", "Viewer")
 """Organisation roles, the one that may most first; ``GrafanaAdmin`` counts only where the settings allow it."""
 
-_ENVIRONMENT = "GF_AUTH_GENERIC_OAUTH_"
+
+def variable(setting: str) -> str:
+    """Return the environment variable of a setting of ``[auth.generic_oauth]``.
+
+    Grafana reads those of settings it knows, and none that is empty (``applyEnvVariableOverrides`` of
+    ``pkg/setting/setting.go``).
+
+    Args:
+        setting: as :class:`OAuthSettings` names it.
+    """
+    return f"GF_AUTH_GENERIC_OAUTH_{setting.upper()}"
 
 
 class OAuthSettings(BaseModel):
@@ -115,7 +125,7 @@ class OAuthSettings(BaseModel):
         said = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in settings.items()}
         if self.client_secret:
             said["client_secret"] = self.client_secret.reveal()
-        return {f"{_ENVIRONMENT}{name.upper()}": value for name, value in said.items()}
+        return {variable(name): value for name, value in said.items()}
 
 
 def role_path(roles: Iterable[str], *, claim: str = "roles") -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
 
 from agencystack.components.browser import Browser, Page
 from agencystack.components.grafana import ROLES as GRAFANA_ROLES
-from agencystack.components.grafana import Grafana, OAuthSettings, role_path
-from agencystack.engine.integration import Blocked, Capability, Proof, Site, Support, Unsupported, integration
-from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
-from agencystack.engine.values import Fields, Marker, Value
+from agencystack.components.grafana import Grafana
+from agencystack.engine.integration import Capability, Proof, Site, Support, integration
+from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.sso.client import Registered
 from agencystack.integrations.sso.door import Door, Visitor
+from agencystack.integrations.sso.grafana_oauth import VARIABLES, OAuth, told_by_file, variables_in
 from agencystack.integrations.sso.logging_in import Entrance, place_of
 from agencystack.integrations.sso.probe import PREFIX, Probe
 from agencystack.integrations.sso.proofs import LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
-from agencystack.stack.secrets import Secret
+from agencystack.stack.model import Grafana as GrafanaSettings
 
 UNVERIFIED = "written after Grafana's source and documentation, and not yet tried on the product"
 
@@ -34,9 +33,10 @@ class GrafanaLogin(LoginIntegration):
         Capability("logout ends Keycloak's session", Support.PARTIAL, proof=LOGOUT, reason=UNVERIFIED),
         Capability(
             "versions without the SSO settings API",
-            Support.UNSUPPORTED,
-            reason="before 10.4 single sign-on is set by file or environment alone",
-            alternative="set the GF_AUTH_GENERIC_OAUTH_* variables shown in docs/sso.md",
+            Support.PARTIAL,
+            proof=ROLES,
+            reason="before 10.4 only with `env_file`: its environment file is changed, and Grafana restarted",
+            alternative="write `env_file`, `restart` and `exec` of grafana in stack.yaml, or upgrade it",
         ),
     )
 
@@ -51,15 +51,27 @@ class GrafanaLogin(LoginIntegration):
         return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
-        """Yield Keycloak's side, then Grafana's."""
+        """Yield Keycloak's side, then Grafana's: its SSO settings, and where a file is named the variables in it."""
         registration, grafana = self.registration(site), products.grafana(site.application, site.context)
         yield from registration.resources()
-        yield OAuth(grafana, registration)
+        yield OAuth(grafana, registration, told_by_file(site, grafana))
+        path = products.settings_of(site.application, GrafanaSettings).env_file
+        if path is not None:
+            yield variables_in(path, site, grafana, registration)
+
+    def former(self, site: Site, key: str) -> Resource | None:
+        """Return the variables of a file that stack.yaml named once, or a resource in Keycloak."""
+        if key.startswith(VARIABLES):
+            grafana = products.grafana(site.application, site.context)
+            return variables_in(key.removeprefix(VARIABLES), site, grafana, self.registration(site))
+        return super().former(site, key)
 
     def missing(self, site: Site) -> Iterator[str]:
-        """Yield the password of Grafana's administrator, beside what every login needs."""
+        """Yield the password of Grafana's administrator, beside what every login needs; what its file needs."""
         yield from super().missing(site)
         yield from products.missing_keys(site.application, "admin_password")
+        if products.settings_of(site.application, GrafanaSettings).env_file is not None:
+            yield from products.missing_keys(site.application, "exec", "restart")
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
@@ -70,99 +82,6 @@ class GrafanaLogin(LoginIntegration):
         """Return Grafana's version."""
         grafana = products.grafana(site.application, site.context)
         return site.context.connection(site.application.ref, grafana.version, "version")
-
-
-class OAuth(Resource):
-    """The provider ``generic_oauth``, in Grafana's SSO settings."""
-
-    def __init__(self, grafana: Grafana, registration: Registration) -> None:
-        self.component, self.key = grafana.where, "generic OAuth"
-        self._grafana, self._registration = grafana, registration
-
-    def read(self) -> Reading:
-        """Return our fields of it; switched on for another client it is somebody's."""
-        live = self._live()
-        fields: dict[str, Value] = {name: getattr(live, name) for name in _FIELDS}
-        fields["client_secret"] = Marker.UNREADABLE if live.has_client_secret else None
-        foreign = None
-        if live.enabled and live.client_id != self._registration.client_id:
-            what = f"people log in through {live.auth_url} (client {live.client_id})"
-            foreign = Foreign(what, Permission.REPLACE)
-        return Reading(fields, {"source": live.source}, foreign)
-
-    def wanted(self) -> Fields:
-        """Want strict roles from our claim, and the password form left alone."""
-        endpoints, home = self._registration.endpoints, self._registration.registered().home
-        back = quote(f"{home}/login", safe="")
-        return {
-            "enabled": True,
-            "name": "Keycloak",
-            "client_id": self._registration.client_id,
-            "auth_url": endpoints.authorization,
-            "token_url": endpoints.token,
-            "api_url": endpoints.userinfo,
-            "scopes": "openid email profile",
-            "use_pkce": True,
-            "allow_sign_up": True,
-            "login_attribute_path": "preferred_username",
-            "role_attribute_path": self._role_path(),
-            "role_attribute_strict": True,
-            "skip_org_role_sync": False,
-            "allow_assign_grafana_admin": "GrafanaAdmin" in self._registration.managed_roles,
-            "signout_redirect_url": f"{endpoints.end_session}?post_logout_redirect_uri={back}",
-            "client_secret": self._registration.secret,
-        }
-
-    def write(self, change: Change) -> None:
-        """Save what differs; settings we do not know stay."""
-        secret = change.target["client_secret"]
-        changed = secret if "client_secret" in change.names and isinstance(secret, Secret) else None
-        values = {name: change.target[name] for name in _FIELDS}
-        self._grafana.save_oauth(self._live().model_copy(update={**values, "client_secret": changed}))
-
-    def restore(self, change: Change, before: Image, applied: Image) -> None:
-        """Let file and environment decide again where they did before; else put the values back."""
-        if before.extra.get("source") == "system":
-            self._grafana.reset_oauth()
-        else:
-            self.write(change)
-
-    def _live(self) -> OAuthSettings:
-        live = self._grafana.oauth()
-        if live is None:
-            raise Unsupported(
-                "has no interface for single sign-on settings (older than 10.4, or not configurable there)",
-                component=self.component,
-                remedy="upgrade it, or set its GF_AUTH_GENERIC_OAUTH_* variables (docs/sso.md)",
-            )
-        return live
-
-    def _role_path(self) -> str:
-        try:
-            return role_path(self._registration.managed_roles)
-        except ValueError as error:
-            raise Blocked(
-                str(error), component=self.component, remedy=f"its roles are {', '.join(GRAFANA_ROLES)}"
-            ) from error
-
-
-_FIELDS = (
-    "enabled",
-    "name",
-    "client_id",
-    "auth_url",
-    "token_url",
-    "api_url",
-    "scopes",
-    "use_pkce",
-    "allow_sign_up",
-    "login_attribute_path",
-    "role_attribute_path",
-    "role_attribute_strict",
-    "skip_org_role_sync",
-    "allow_assign_grafana_admin",
-    "signout_redirect_url",
-)
 
 
 class GrafanaDoor(Door):

@@ -121,7 +121,7 @@ class EnvironmentSettings(_Settings):
             raise ConfigurationError(
                 f"there is no file {self._file.path}",
                 component=self.component,
-                remedy="correct env_file.path in stack.yaml, or make the file the application is started with",
+                remedy="correct env_file in stack.yaml, or make the file the application is started with",
             )
         return content
 
