@@ -13,12 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from agencystack.sandbox import keycloak_program
-from tests.e2e.sso_lab import SsoLab, sso_lab
+from tests.e2e.sso_lab import SsoLab
 from tests.serving import free_port
 
-OBSTACLE = keycloak_program.obstacle()
-pytestmark = [pytest.mark.real, pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))]
+pytestmark = pytest.mark.real
 
 DOUBLE = Path(__file__).parents[1] / "doubles/relying-party"
 ROLES = "people log in with the roles of their groups"
@@ -68,9 +66,8 @@ class Wiki:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[SsoLab]:
-    with sso_lab() as made:
-        yield made
+def lab(sso: SsoLab) -> SsoLab:
+    return sso
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +82,16 @@ def wiki(lab: SsoLab) -> Iterator[Wiki]:
         client["groups"]["staff"]["wiki"] = ["editor", "reader"]
         client["groups"]["owners"]["wiki"] = ["owner"]
 
+    def forget(stack: Any) -> None:
+        client = stack["clients"]["acme"]
+        for part in (client["components"], client["groups"]["staff"], client["groups"]["owners"]):
+            part.pop("wiki")
+
     try:
         lab.edit(describe)
         yield made
+        lab.sso("wiki", command="undo")
+        lab.edit(forget)
     finally:
         made.stop()
 
