@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from agencystack.components.grafana import ROLES, Grafana, OAuthSettings, role_path
+from agencystack.components.grafana import ROLES, Grafana, OAuthSettings, ends_provider_session, role_path
 from agencystack.stack.errors import BadAnswer, ComponentRef, Refused, Unavailable
 from agencystack.stack.secrets import Secret
 from tests.serving import served
@@ -109,3 +109,60 @@ def test_the_strongest_role_is_asked_for_first() -> None:
         "contains(roles[*], 'Admin') && 'Admin' || contains(roles[*], 'Viewer') && 'Viewer'"
     )
     assert role_path(ROLES, claim="groups").index("GrafanaAdmin") < role_path(ROLES, claim="groups").index("'Editor'")
+
+
+@contextmanager
+def answers_in_turn(*answers: Response) -> Iterator[Grafana]:
+    """Give a client of something that answers these one after the other, and the last from then on."""
+    left = list(answers)
+
+    async def answer(_: Request) -> Response:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    with served(Starlette(routes=[Route("/{path:path}", answer)])) as url:
+        client = Grafana(WHERE, url, token=Secret(TOKEN))
+        yield client
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "client_id"),
+    [
+        (RedirectResponse("https://id.example/auth?client_id=acme-grafana&state=x", 302), "acme-grafana"),
+        (RedirectResponse("/login", 302), None),
+        (JSONResponse({"message": "OAuth not enabled"}, 404), None),
+    ],
+)
+def test_whom_people_are_sent_to_is_read_from_where_they_are_sent(answer: Response, client_id: str | None) -> None:
+    with answers_in_turn(answer) as client:
+        assert client.login_client() == client_id
+
+
+def test_it_is_waited_for_until_its_database_answers() -> None:
+    starting = (Response("404 page not found", 404), JSONResponse({"database": "failing"}, 503))
+    with answers_in_turn(*starting, JSONResponse({"database": "ok"})) as client:
+        client.wait_until_well(limit=10)
+        assert client.is_well()
+
+
+def test_waiting_ends() -> None:
+    with (
+        answers_in_turn(JSONResponse({"database": "failing"}, 503)) as client,
+        pytest.raises(Unavailable, match="not well"),
+    ):
+        client.wait_until_well(limit=0.1)
+
+
+@pytest.mark.parametrize(
+    ("version", "ends"),
+    [
+        ("9.5.21", False),
+        ("10.2.2", False),
+        ("10.2.3", True),
+        ("10.3.1+security-01", True),
+        ("12.0.0-pre", True),
+        ("", False),
+    ],
+)
+def test_older_versions_end_their_own_session_alone(version: str, ends: bool) -> None:
+    assert ends_provider_session(version) is ends

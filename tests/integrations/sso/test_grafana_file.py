@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from agencystack.components import envfile
-from agencystack.components.grafana import variable
+from agencystack.components.grafana import Grafana, variable
 from agencystack.engine.integration import Proof, Site, integration
 from agencystack.engine.planning import Status
 from agencystack.engine.resource import Resource
 from agencystack.engine.session import Wish
 from agencystack.engine.values import Marker, Value
+from agencystack.integrations.sso import grafana
 from agencystack.integrations.sso.grafana import GrafanaLogin
+from agencystack.integrations.sso.logging_in import Entrance
 from agencystack.integrations.sso.oidc_ways import RESTARTED
 from agencystack.integrations.sso.registration import Registration
 from agencystack.sandbox.grafana import GrafanaStandIn
@@ -289,6 +291,19 @@ def test_a_role_grafana_does_not_have_blocks(world: Installed, monkeypatch: pyte
     [item] = world.plan().integrations
     assert item.status is Status.BLOCKED
     assert "no role of Grafana: Owner" in item.reason
+
+
+@pytest.mark.parametrize(("version", "ends"), [("9.5.2", False), ("10.3.1", True)])
+def test_a_version_that_cannot_end_keycloaks_session_is_not_asked_to(
+    world: Installed, monkeypatch: pytest.MonkeyPatch, version: str, ends: bool
+) -> None:
+    monkeypatch.setattr(Grafana, "version", lambda _grafana: version)
+    entrances: list[Entrance] = []
+    monkeypatch.setattr(grafana, "proofs_of", lambda entrance, **_: entrances.append(entrance))
+    with world.session() as session:
+        [(_, site)] = session.select(Wish()).sites
+        GrafanaLogin().proofs(site)
+    assert [entrance.door.ends_keycloak_session for entrance in entrances] == [ends]
 
 
 @pytest.mark.parametrize("key", ["exec", "restart"])

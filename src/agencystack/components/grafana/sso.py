@@ -6,6 +6,7 @@ Source: Grafana's own code, ``pkg/services/ssosettings`` and ``pkg/login/social/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -126,6 +127,18 @@ class OAuthSettings(BaseModel):
         if self.client_secret:
             said["client_secret"] = self.client_secret.reveal()
         return {variable(name): value for name, value in said.items()}
+
+
+def ends_provider_session(version: str) -> bool:
+    """Say whether a logout of Grafana ends the provider's session, with ``signout_redirect_url`` of the provider.
+
+    Source: Grafana's CHANGELOG.md, 10.2.3 (#75269, the setting of each provider); ``id_token_hint`` came with 10.2.
+
+    Args:
+        version: as Grafana says it, such as ``9.5.2`` or ``12.0.0-pre``.
+    """
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    return numbers >= (10, 2, 3)
 
 
 def role_path(roles: Iterable[str], *, claim: str = "roles") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from agencystack.components.browser import Browser, Page
 from agencystack.components.grafana import ROLES as GRAFANA_ROLES
-from agencystack.components.grafana import Grafana
+from agencystack.components.grafana import Grafana, ends_provider_session
 from agencystack.engine.integration import Capability, Proof, Site, Support, integration
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
@@ -35,7 +35,10 @@ class GrafanaLogin(LoginIntegration):
             "versions without the SSO settings API",
             Support.PARTIAL,
             proof=ROLES,
-            reason="before 10.4 only with `env_file`: its environment file is changed, and Grafana restarted",
+            reason=(
+                "only with `env_file`: its environment file is changed, and Grafana restarted; before 10.2.3 a logout "
+                "leaves Keycloak's session"
+            ),
             alternative="write `env_file`, `restart` and `exec` of grafana in stack.yaml, or upgrade it",
         ),
     )
@@ -75,7 +78,10 @@ class GrafanaLogin(LoginIntegration):
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
-        door = GrafanaDoor(site, products.grafana(site.application, site.context))
+        grafana = products.grafana(site.application, site.context)
+        door = GrafanaDoor(site, grafana)
+        if told_by_file(site, grafana)():
+            door.ends_keycloak_session = ends_provider_session(self.component_version(site) or "")
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
 
     def component_version(self, site: Site) -> str | None:
