@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from agencystack.components.browser import Browser, Page, Place
 from agencystack.integrations.sso.probe import Probe
@@ -37,7 +36,7 @@ class Door(ABC):
     """
 
     place: Place
-    administrators: ClassVar[frozenset[str]] = frozenset()
+    administrators: frozenset[str] = frozenset()
     ends_keycloak_session: bool = True
     way_back: str = "the application's own login"
 

@@ -148,8 +148,7 @@ class OidcDoor(Door):
     def __init__(self, site: Site, told: LoginProof) -> None:
         self.place = place_of(site, "application")
         self._told, self._url = told, site.application.settings.url
-        # Every application has its own; the class of the doors says it for those that are one product each.
-        self.administrators = frozenset(told.administrators)  # type: ignore[misc]
+        self.administrators = frozenset(told.administrators)
         self.ends_keycloak_session = told.logout_everywhere
 
     def begin(self, browser: Browser) -> Page:
