@@ -1,8 +1,8 @@
 """A gate in front of a product that has no OpenID Connect: oauth2-proxy behind Traefik, ready to be copied.
 
 Checked against the documentation and source of oauth2-proxy 7.15 (configuration/integrations/traefik.md, endpoints.md,
-oauthproxy.go) and Traefik's page on ForwardAuth; not run. That an empty ``customrequestheaders`` takes a header off, and
-how priorities of rules work, is as commonly known of Traefik and was not looked up.
+oauthproxy.go) and Traefik's page on ForwardAuth; not run. That an empty ``customrequestheaders`` takes a header off,
+and how priorities of rules work, is as commonly known of Traefik and was not looked up.
 
 The gate itself is an OpenID Connect application, so our ``oidc`` integration registers, configures and proves it.
 """
