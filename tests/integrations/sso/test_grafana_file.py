@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from agencystack.components import envfile
 from agencystack.components.grafana import Grafana, variable
 from agencystack.engine.integration import Proof, Site, integration
 from agencystack.engine.planning import Status
@@ -22,72 +21,16 @@ from agencystack.integrations.sso.grafana import GrafanaLogin
 from agencystack.integrations.sso.logging_in import Entrance
 from agencystack.integrations.sso.oidc_ways import RESTARTED
 from agencystack.integrations.sso.registration import Registration
-from agencystack.sandbox.grafana import GrafanaStandIn
-from agencystack.sandbox.grafana.sso import DEFAULTS
 from agencystack.stack.model import Stack
 from agencystack.stack.secrets import Secret
 from tests.engine.fakes import World, passing
+from tests.grafana_machine import ENV, Machine
 from tests.serving import served
 
 FIRST, SECOND = "first-client-secret", "second-client-secret"
 # What World gives for every reference to a secret.
 PASSWORD = "not used here"
-ENV = "# ours, see the wiki\nGF_SECURITY_ADMIN_USER=admin   # stays\nGF_SMTP_FROM_NAME='The $taff'\n"
 SECRET, CLIENT = variable("client_secret"), variable("client_id")
-
-
-class Machine:
-    """A Grafana that takes its settings from what its environment file said when it was last started.
-
-    Args:
-        folder: an empty folder.
-        has_interface: whether it has the interface for SSO settings.
-    """
-
-    def __init__(self, folder: Path, *, has_interface: bool = False) -> None:
-        folder.mkdir()
-        self.env = folder / "grafana.env"
-        self.own_settings: dict[str, Any] = {}
-        self.env.write_text(ENV)
-        self.env.chmod(0o640)
-        self._folder, self._has_interface = folder, has_interface
-        self._starts = folder / "starts"
-        self._starts.write_text("")
-        self._running: tuple[int, GrafanaStandIn] | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._grafana()(scope, receive, send)
-
-    @property
-    def restart(self) -> list[str]:
-        return ["sh", "-c", 'echo started >> "$1"', "sh", str(self._starts)]
-
-    @property
-    def starts(self) -> int:
-        return len(self._starts.read_text().splitlines())
-
-    def add(self, lines: str) -> None:
-        self.env.write_text(self.env.read_text() + lines)
-
-    def values(self) -> dict[str, str]:
-        return envfile.parse(self.env.read_text())
-
-    def _grafana(self) -> GrafanaStandIn:
-        if self._running is None or self._running[0] != self.starts:
-            said = {name: _typed(name, text) for name in DEFAULTS if (text := self.values().get(variable(name)))}
-            made = GrafanaStandIn(
-                self._folder / "state",
-                root_url="https://grafana.agency.example",
-                admin_password=PASSWORD,
-                system={**self.own_settings, **said},
-                has_sso_settings=self._has_interface,
-            )
-            self._running = (self.starts, made)
-        return self._running[1]
-
-
-def _typed(name: str, text: str) -> object:
-    return text == "true" if isinstance(DEFAULTS[name], bool) else text
 
 
 class Known(Registration):
@@ -145,7 +88,7 @@ class Installed(World):
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path / "machine")
+    return Machine(tmp_path / "machine", PASSWORD)
 
 
 @pytest.fixture
@@ -326,7 +269,7 @@ def test_without_a_file_it_says_what_to_write(world: Installed, machine: Machine
 
 
 def test_where_there_is_the_interface_the_file_stays(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine", has_interface=True)
+    machine = Machine(tmp_path / "machine", PASSWORD, has_interface=True)
     with served(machine) as url:
         world = installed(tmp_path, machine, url)
         [result] = world.integrate()
