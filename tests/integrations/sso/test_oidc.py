@@ -38,7 +38,7 @@ PROOF = {
     "administrators": ["owner"],
 }
 BODY = {"id": "{client_id}", "secret": "{client_secret}", "endpoints": ["{authorization}", "{token}"]}
-PERSON = Probe("agencystack-probe-1-x", "probe@acme.example", "id", Secret("password"))
+PERSON = Probe("agencystack-probe-1-x", "probe@acme.example", "id", Secret("the-password-of-the-probe"))
 
 
 class Wiki(World):
