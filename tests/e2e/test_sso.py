@@ -194,6 +194,23 @@ def test_a_rotated_secret_is_new_on_both_sides_and_the_old_one_is_worth_nothing(
     assert after not in everything
 
 
+def test_a_rotation_whose_proof_fails_goes_back_and_is_over(applied: SsoLab) -> None:
+    before = applied.client_of("acme-wordpress")["secret"]
+    inside = f"http://127.0.0.1:{applied.ports['keycloak']}"
+    applied.edit(lambda stack: stack["shared"]["components"]["keycloak"].update(internal_url="http://127.0.0.1:1"))
+    try:
+        failed = applied.run("rotate", "sso", "--component", "wordpress", "--auto", "--json")
+    finally:
+        applied.edit(lambda stack: stack["shared"]["components"]["keycloak"].update(internal_url=inside))
+    assert failed.code == 1, failed.out
+    assert applied.client_of("acme-wordpress")["secret"] == before
+    assert applied.sso("wordpress").json["changes"] == 0
+    _new_secret(applied)
+    by_hand = applied.client_of("acme-wordpress")["secret"]
+    assert applied.sso("wordpress").statuses() == {"wordpress": "applied"}
+    assert applied.client_of("acme-wordpress")["secret"] == by_hand, "nothing of the rotation is wished for any more"
+
+
 def test_what_a_proof_that_died_left_is_swept_and_shown(applied: SsoLab) -> None:
     left = {"username": "agencystack-probe-1700000000-dead", "enabled": True}
     applied.keycloak("POST", f"/{REALM}/users", left)

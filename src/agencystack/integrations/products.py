@@ -163,3 +163,18 @@ def settings_of(component: Component, kind: type[S]) -> S:
 def ca_file(settings: Settings) -> Path | None:
     """Return the certificate authority of a component, None for the system's."""
     return Path(settings.ca_file) if settings.ca_file else None
+
+
+def pem(path: Path) -> str:
+    """Return the certificates in a file of ours.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the certificate authority {path}: {error.strerror}",
+            remedy="correct ca_file in stack.yaml, or make the file readable for you",
+        ) from error

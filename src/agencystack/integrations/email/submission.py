@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
 from agencystack.components.mail import (
@@ -92,7 +91,7 @@ class WordPressSubmission:
         self._door = door_of(site.provider)
         self.host = self._door.host
         authority = products.ca_file(site.provider.settings) if site.provider else None
-        self.authority = _pem(authority) if authority else ""
+        self.authority = products.pem(authority) if authority else ""
         ways = tuple(SubmissionWay(port=port, security=security) for port, security in self._door.ways)
         self._question = submission(self._door.host, ways=ways, ca=self.authority)
         wordpress.ask(self._question)
@@ -124,13 +123,3 @@ def _remedy(outcomes: set[Outcome]) -> str:
     if Outcome.UNKNOWN_HOST in outcomes:
         return "make Mailu's name resolve inside the container (a network alias equal to its hostname)"
     return "check that 465 or 587 is in Mailu's PORTS, published, and not stopped by a firewall"
-
-
-def _pem(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the certificate authority {path}: {error.strerror}",
-            remedy="correct ca_file in stack.yaml, or make the file readable for you",
-        ) from error

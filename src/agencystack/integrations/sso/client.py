@@ -58,10 +58,13 @@ class ClientSecret:
             return Secret(data["back to"])
         return Marker.PENDING if data.get("rotate") else None
 
-    def rotate(self, present: Secret) -> Callable[[], None]:
-        """Wish for a new one; return what wishes for ``present`` again."""
+    def wish_for_another(self, present: Secret) -> None:
+        """Wish for a new one instead of ``present``."""
         self._put({"rotate": True, "present": present.reveal()})
-        return lambda: self._put({"back to": present.reveal()})
+
+    def wish_for(self, former: Secret) -> None:
+        """Wish for one that was there before."""
+        self._put({"back to": former.reveal()})
 
     def done(self) -> None:
         """Forget the wish: it is fulfilled."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -90,8 +89,8 @@ class Registration:
     @property
     def authority(self) -> str:
         """The PEM of the authority of Keycloak's certificate, for applications that do not know it; mostly empty."""
-        file = self.settings.ca_file
-        return Path(file).read_text() if file else ""
+        file = products.ca_file(self.settings)
+        return products.pem(file) if file else ""
 
     @property
     def roles_by_group(self) -> dict[str, tuple[str, ...]]:
@@ -153,10 +152,23 @@ class Registration:
 
     def rotate(self) -> Callable[[], None] | None:
         """Have Keycloak make a new secret at the next apply; return what goes back to the present one."""
-        client = self.realm.client(self.client_id)
-        if client is None or client.secret is None:
+        present = self._live_secret()
+        if present is None:
             return None
-        return self._secret.rotate(client.secret)
+        self._secret.wish_for_another(present)
+
+        def back() -> None:
+            self.realm.forget()
+            if self._live_secret() == present:
+                self._secret.done()  # already taken back
+            else:
+                self._secret.wish_for(present)
+
+        return back
+
+    def _live_secret(self) -> Secret | None:
+        client = self.realm.client(self.client_id)
+        return None if client is None else client.secret
 
 
 class LoginIntegration(Integration):
