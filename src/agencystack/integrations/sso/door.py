@@ -31,18 +31,20 @@ class Door(ABC):
     Attributes:
         place: its addresses.
         administrators: roles that rule the application; nobody gets them for a proof unless a person says so.
-        ends_keycloak_session: logging out of the application logs out of Keycloak, too.
         way_back: how somebody gets in when Keycloak is gone; kept in the record, with the proof.
     """
 
     place: Place
     administrators: frozenset[str] = frozenset()
-    ends_keycloak_session: bool = True
     way_back: str = "the application's own login"
 
     @abstractmethod
     def begin(self, browser: Browser) -> Page:
         """Go from the application's login page to Keycloak, by what a person would press there."""
+
+    def ends_keycloak_session(self) -> bool:
+        """Say whether logging out of the application logs out of Keycloak, too."""
+        return True
 
     def admit(self, probe: Probe, roles: tuple[str, ...]) -> None:  # noqa: B027 - most doors have nothing to do
         """Do what `agencystack roles sync` does for a person; nothing where the login itself gives the roles."""

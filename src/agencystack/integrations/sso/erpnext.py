@@ -72,7 +72,7 @@ class ErpNextLogin(LoginIntegration):
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
         erpnext = products.erpnext(site.application, site.context)
-        door = (AppDoor if connector_app(site)() else PlainDoor)(site, erpnext)
+        door = ErpNextDoor(site, erpnext, connector_app(site))
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
 
     def roster(self, site: Site) -> Roster | None:
@@ -239,14 +239,14 @@ class LeftUsers(Resource):
         return (email.partition("@")[0] for email in self._erpnext.users.names(PREFIX))
 
 
-class PlainDoor(Door):
-    """ERPNext as it comes: a link on its login page, no roles from claims, its own logout."""
+class ErpNextDoor(Door, ChecksTokens):
+    """ERPNext's login page, session and logout; with our app it makes users, sets roles and ends Keycloak's session."""
 
     administrators = frozenset({"System Manager", "Administrator"})
     way_back = "its own password login, which is not touched; or: bench set-admin-password"
-    ends_keycloak_session = False
 
-    def __init__(self, site: Site, erpnext: ErpNext) -> None:
+    def __init__(self, site: Site, erpnext: ErpNext, has_app: Callable[[], bool]) -> None:
+        self._has_app = has_app
         self.place = place_of(site, "application")
         self._url = site.application.settings.url.rstrip("/")
         self._erpnext = erpnext
@@ -258,9 +258,14 @@ class PlainDoor(Door):
         link = next((link for link in page.contents.links if any(mark in link for mark in marks)), None)
         return browser.open(urljoin(page.url, link)) if link else page
 
+    def ends_keycloak_session(self) -> bool:
+        """Say whether our app is there, which does that."""
+        return self._has_app()
+
     def admit(self, probe: Probe, roles: tuple[str, ...]) -> None:
-        """Make the user with their roles."""
-        self._erpnext.users.create(probe.email, "AgencyStack", last_name="Probe", roles=roles)
+        """Make the user with their roles, where the login does not."""
+        if not self._has_app():
+            self._erpnext.users.create(probe.email, "AgencyStack", last_name="Probe", roles=roles)
 
     def visitor(self, browser: Browser, probe: Probe) -> Visitor | None:
         """Return whom ERPNext says is logged in."""
@@ -288,16 +293,9 @@ class PlainDoor(Door):
         """Return what a page of ERPNext says, which has no place of its own for messages."""
         return page.contents.text[:MOST_WORDS]
 
-
-class AppDoor(PlainDoor, ChecksTokens):
-    """ERPNext with our app: it makes the user, sets the roles, and ends Keycloak's session."""
-
-    ends_keycloak_session = True
-
-    def admit(self, probe: Probe, roles: tuple[str, ...]) -> None:
-        """Do nothing: the login does it."""
-
     def refusal(self, token: str) -> str:
-        """Ask the app what it thinks of a token."""
+        """Ask our app what it thinks of a token; ERPNext itself takes none from anybody."""
+        if not self._has_app():
+            return "takes no token: ERPNext itself asks Keycloak who somebody is"
         checked = self._erpnext.login.check_token(Secret(token))
         return "" if checked.accepted else checked.reason

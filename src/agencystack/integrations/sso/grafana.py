@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agencystack.components.browser import Browser, Page
 from agencystack.components.grafana import ROLES as GRAFANA_ROLES
@@ -79,9 +79,12 @@ class GrafanaLogin(LoginIntegration):
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
         grafana = products.grafana(site.application, site.context)
-        door = GrafanaDoor(site, grafana)
-        if told_by_file(site, grafana)():
-            door.ends_keycloak_session = ends_provider_session(self.component_version(site) or "")
+        by_file = told_by_file(site, grafana)
+
+        def ends_session() -> bool:
+            return not by_file() or ends_provider_session(self.component_version(site) or "")
+
+        door = GrafanaDoor(site, grafana, ends_session)
         return proofs_of(Entrance(self.registration(site), door), prove_admin=site.context.prove_admin)
 
     def component_version(self, site: Site) -> str | None:
@@ -95,10 +98,14 @@ class GrafanaDoor(Door):
 
     administrators = frozenset({"Admin", "GrafanaAdmin"})
 
-    def __init__(self, site: Site, grafana: Grafana) -> None:
+    def __init__(self, site: Site, grafana: Grafana, ends_session: Callable[[], bool]) -> None:
         self.place = place_of(site, "application")
         self._url = site.application.settings.url.rstrip("/")
-        self._grafana = grafana
+        self._grafana, self._ends_session = grafana, ends_session
+
+    def ends_keycloak_session(self) -> bool:
+        """Say whether this version sends people to Keycloak's end of session."""
+        return self._ends_session()
 
     def begin(self, browser: Browser) -> Page:
         """Go where the button of the login page leads; the page itself is drawn by scripts."""

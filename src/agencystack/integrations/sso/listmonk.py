@@ -171,12 +171,15 @@ class ListmonkDoor(Door):
 
     administrators = frozenset({SUPER_ADMIN})
     way_back = "the password of a super admin, which is not touched; without one this integration is blocked"
-    ends_keycloak_session = False
 
     def __init__(self, site: Site, listmonk: Listmonk) -> None:
         self.place = place_of(site, "application")
         self._url = site.application.settings.url.rstrip("/")
         self._listmonk = listmonk
+
+    def ends_keycloak_session(self) -> bool:
+        """Say no: Listmonk ends its own session alone."""
+        return False
 
     def begin(self, browser: Browser) -> Page:
         """Press the provider's button on the login page."""

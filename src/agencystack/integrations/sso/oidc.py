@@ -149,7 +149,10 @@ class OidcDoor(Door):
         self.place = place_of(site, "application")
         self._told, self._url = told, site.application.settings.url
         self.administrators = frozenset(told.administrators)
-        self.ends_keycloak_session = told.logout_everywhere
+
+    def ends_keycloak_session(self) -> bool:
+        """Say what stack.yaml says."""
+        return self._told.logout_everywhere
 
     def begin(self, browser: Browser) -> Page:
         """Go to where the login starts."""

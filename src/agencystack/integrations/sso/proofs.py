@@ -139,7 +139,7 @@ class LogoutProof(_LoginProof):
             seen: dict[str, Any] = {"user": person.username, "way out": list(left.way)}
             if entrance.door.visitor(browser, person) is not None:
                 return Evidence(ok=False, seen=seen, reason="the application still knows them after logging out")
-            if not entrance.door.ends_keycloak_session:
+            if not entrance.door.ends_keycloak_session():
                 seen["Keycloak"] = "its own session stays: the application ends only the one it has"
                 return Evidence(ok=True, seen=seen)
             try:
