@@ -29,6 +29,10 @@ class SsoLab(Lab):
         auto = () if command in {"plan", "verify", "status"} else ("--auto",)
         return self.run(command, "sso", *chosen, *auto, "--json", *more)
 
+    def url(self, name: str) -> str:
+        """The address of a component, those that all clients share included."""
+        return f"http://localhost:{self.ports[name]}" if name in self.ports else super().url(name)
+
     def proof(self, application: str, name: str) -> dict[str, Any]:
         """Verify one application and return one of its proofs."""
         proofs = self.sso(application, command="verify").json["proofs"]

@@ -113,7 +113,7 @@ class LoginBench(Bench):
             try:
                 yield
             finally:
-                self._lab.forgive()
+                self._lab.forgive((self._name,))
             return
         folder = self._lab.folder / "sandbox/data/wordpress/acme/site"
         away = folder.rename(folder.with_name("away"))
