@@ -53,3 +53,20 @@ def test_undo_for_one_client_leaves_the_other_and_the_realm(lab: SsoLab) -> None
     assert "client-1-wordpress" not in clients
     verified = lab.run("verify", "sso", "--client", "client-2", "--component", "wordpress", "--json")
     assert all(proof["ok"] for proof in verified.json["proofs"])
+
+
+@pytest.mark.parametrize("login", ["miniorange", "openid-connect-generic"])
+def test_a_plugin_that_carries_the_login_is_told_proven_and_undone(lab: SsoLab, login: str) -> None:
+    one = ("--client", "client-2")
+    lab.sso("wordpress", command="undo", more=one)
+    lab.edit(lambda stack: stack["clients"]["client-2"]["components"]["wordpress"].update(login=login))
+    try:
+        planned = lab.sso("wordpress", command="plan", more=one).changed("wordpress")
+        done = lab.sso("wordpress", more=one)
+        assert done.statuses() == {"wordpress": "applied"}, done.out
+        assert f"client-2/wordpress: login plugin {login}" in done.changed("wordpress")
+        assert lab.sso("wordpress", more=one).json["changes"] == 0
+        assert lab.sso("wordpress", command="undo", more=one).code == 0
+        assert lab.sso("wordpress", command="plan", more=one).changed("wordpress") == planned
+    finally:
+        lab.edit(lambda stack: stack["clients"]["client-2"]["components"]["wordpress"].pop("login"))
