@@ -207,7 +207,8 @@ def _end(*_: object) -> None:
 
 def main() -> int:
     """Run the tour; return its exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Ctrl-C, too: a shell that starts it in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     stays = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("DEMO_EXIT") != "1"
     began = time.monotonic()

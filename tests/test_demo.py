@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -65,7 +66,8 @@ def read_until(terminal: int, words: str) -> str:
     """Return what was written to the terminal up to ``words``."""
     shown, end = "", time.monotonic() + PATIENCE
     while words not in shown:
-        assert time.monotonic() < end, shown
+        readable, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        assert readable, shown
         try:
             shown += os.read(terminal, 4096).decode(errors="replace")
         except OSError:  # the other side is closed: the tour ended
