@@ -484,3 +484,20 @@ def _uuid(realm: Realm) -> str:
     found = realm.client("acme-wordpress")
     assert found is not None
     return found.id
+
+
+def test_forgetting_waits_for_nobody_who_opens_the_connection() -> None:
+    """A realm that is read holds its lock and wants Keycloak's; who makes all forget must not hold that meanwhile."""
+    keycloak = Keycloak(WHERE, f"http://127.0.0.1:{free_port()}", AdminLogin(password=Secret(PASSWORD)))
+    realm = keycloak.realm("people")
+    forgetting = threading.Thread(target=keycloak.forget)
+
+    def opens() -> None:
+        forgetting.start()
+        forgetting.join(0.2)  # it now waits for the realm, which this read holds
+        assert keycloak._lock.acquire(timeout=5), "both wait for each other"
+        keycloak._lock.release()
+
+    realm._keep("anything", opens)
+    forgetting.join(5)
+    assert not forgetting.is_alive()

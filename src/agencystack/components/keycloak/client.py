@@ -71,14 +71,16 @@ class Keycloak:
         """Make every read ask Keycloak again."""
         with self._lock:
             self._version = None
-            for realm in self._realms.values():
-                realm.forget()
+            realms = list(self._realms.values())
+        # Not under our lock: a realm that is just being read holds its own, and wants ours for the connection.
+        for realm in realms:
+            realm.forget()
 
     def close(self) -> None:
         """End our session at Keycloak and close the connections."""
         with self._lock:
             opened, self._opened = self._opened, None
-            self.forget()
+        self.forget()
         if opened is not None:
             opened.close()
 
