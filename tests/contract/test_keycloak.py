@@ -270,11 +270,17 @@ def test_refusals_carry_keycloaks_words(realm: Realm, client_id: str) -> None:
 
 
 def test_deleting_what_is_absent_is_nothing(realm: Realm, client_id: str) -> None:
+    def held() -> object:
+        realm.forget()
+        return dict(realm.clients()), dict(realm.roles(client_id)), realm.count_users()
+
+    before = held()
     realm.delete_client("acme-nobody")
     realm.delete_mapper(client_id, "nothing")
     realm.delete_role(client_id, "nothing")
     realm.delete_group("/nowhere/at-all")
     realm.delete_user(str(uuid.uuid4()))
+    assert held() == before
 
 
 def test_client_deleted_by_somebody_else_meanwhile(realm: Realm, keycloak: Keycloak) -> None:

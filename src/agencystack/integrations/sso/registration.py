@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -176,9 +177,9 @@ class LoginIntegration(Integration):
 
     all_or_nothing = True
 
+    @abstractmethod
     def registration(self, site: Site) -> Registration:
         """Return the application's registration."""
-        raise NotImplementedError
 
     def missing(self, site: Site) -> Iterator[str]:
         """Yield the credential of Keycloak's administrator, in either of its forms."""
