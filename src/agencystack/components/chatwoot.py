@@ -7,14 +7,13 @@ once at start. Written from its public source and not verified against a running
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
 from agencystack.components import envfile
+from agencystack.components.hostfile import Content, HostFile
 from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused, Unavailable
 from agencystack.stack.execution import Executor, Finished
 from agencystack.stack.secrets import Secret, redact
@@ -22,34 +21,8 @@ from agencystack.stack.secrets import Secret, redact
 # Rails loads all of Chatwoot for one command; a small server takes a minute.
 RAILS_LIMIT = 180.0
 RESTART_LIMIT = 120.0
-FILE_LIMIT = 30.0
 # The application's own bin folder first: it is where a Rails application keeps its bundle.
 RUNNER = ("sh", "-c", 'PATH="$PWD/bin:$PATH" RAILS_ENV="${RAILS_ENV:-production}" exec bundle exec rails runner -')
-
-# $1 file, $2 SHA-256 it must have; content on standard input. Exit 3: another content, 4: missing, 5: not permitted.
-_WRITE = """
-set -eu
-file=$(readlink -f -- "$1")
-[ -f "$file" ] || exit 4
-[ -r "$file" ] || exit 5
-[ -w "$(dirname -- "$file")" ] || exit 5
-draft=$(mktemp -- "$file.XXXXXX") || exit 5
-trap 'rm -f -- "$draft"' EXIT
-cp -p -- "$file" "$draft"
-cat > "$draft"
-sync -- "$draft" 2>/dev/null || sync
-[ "$(stat -c '%a %u %g' -- "$file")" = "$(stat -c '%a %u %g' -- "$draft")" ] || exit 5
-[ "$(sha256sum < "$file" | cut -d ' ' -f 1)" = "$2" ] || exit 3
-mv -f -- "$draft" "$file"
-trap - EXIT
-sync -- "$(dirname -- "$file")" 2>/dev/null || sync
-"""
-_READ = """
-[ -e "$1" ] || exit 4
-[ -f "$1" ] && [ -r "$1" ] || exit 5
-exec cat -- "$1"
-"""
-_CHANGED, _MISSING, _FORBIDDEN = 3, 4, 5
 
 # The answer stands between two nonces, as gems print at start. Values arrive as data, never as Ruby.
 _RUBY = """
@@ -80,25 +53,13 @@ _VERSION = """
 """
 
 
-@dataclass(frozen=True)
-class EnvFile:
-    """The environment file as it was read; holds secrets.
-
-    Args:
-        text: its content.
-        digest: SHA-256 of its bytes, which tells whether somebody wrote it since.
-    """
-
-    text: str
-    digest: str
+class EnvFile(Content):
+    """The environment file as it was read; holds secrets."""
 
     @property
     def values(self) -> dict[str, str]:
         """Return what the application reads from it at its next start."""
         return envfile.parse(self.text)
-
-    def __repr__(self) -> str:
-        return f"EnvFile({self.digest[:8]})"
 
 
 class Chatwoot:
@@ -125,6 +86,7 @@ class Chatwoot:
         self._executor = executor
         self._host = executor.host()
         self._env_file = env_file
+        self._file = HostFile(where, self._host, env_file)
         self._restart = restart or (("docker", "restart", container) if container else None)
         self._known: EnvFile | None = None
 
@@ -135,9 +97,14 @@ class Chatwoot:
             ConfigurationError: it is missing, cannot be read, or is not UTF-8.
         """
         if self._known is None:
-            finished = self._host.run(["sh", "-c", _READ, "sh", self._env_file], timeout=FILE_LIMIT)
-            self._check_file(finished, "read")
-            self._known = self._decoded(finished.stdout)
+            read = self._file.read()
+            if read is None:
+                raise ConfigurationError(
+                    f"there is no file {self._env_file} on {self._host.description}",
+                    component=self.where,
+                    remedy="set env_file in stack.yaml to the file Chatwoot is started with",
+                )
+            self._known = EnvFile(read.text, read.digest)
         return self._known
 
     def forget(self) -> None:
@@ -155,11 +122,9 @@ class Chatwoot:
             Refused: somebody wrote the file meanwhile; nothing was changed.
             ConfigurationError: it may not be written.
         """
-        content = text.encode()
         self.forget()
-        argv = ["sh", "-c", _WRITE, "sh", self._env_file, before.digest]
-        self._check_file(self._host.run(argv, stdin=content, timeout=FILE_LIMIT), "written")
-        self._known = self._decoded(content)
+        written = self._file.replace(before, text)
+        self._known = EnvFile(written.text, written.digest)
         return self._known
 
     def set(self, changes: Mapping[str, str | Secret | None]) -> EnvFile:
@@ -272,41 +237,6 @@ class Chatwoot:
             )
         answer: dict[str, Any] = json.loads(parts[1])
         return answer
-
-    def _check_file(self, finished: Finished, done: str) -> None:
-        if finished.returncode == 0:
-            return
-        if finished.returncode == _CHANGED:
-            raise Refused(
-                f"{self._env_file} was changed by somebody else just now; nothing was written",
-                component=self.where,
-                remedy="run again",
-            )
-        if finished.returncode == _MISSING:
-            raise ConfigurationError(
-                f"there is no file {self._env_file} on {self._host.description}",
-                component=self.where,
-                remedy="set env_file in stack.yaml to the file Chatwoot is started with",
-            )
-        if finished.returncode == _FORBIDDEN:
-            raise ConfigurationError(
-                f"{self._env_file} on {self._host.description} may not be {done}",
-                component=self.where,
-                remedy="run as its owner or as root, and check that it is a file in a folder that may be written",
-            )
-        raise Unavailable(
-            f"{self._env_file} could not be {done}: {_tail(finished.stderr)}",
-            component=self.where,
-            remedy="check the disk and the rights of its folder, then run again",
-        )
-
-    def _decoded(self, content: bytes) -> EnvFile:
-        try:
-            return EnvFile(content.decode(), hashlib.sha256(content).hexdigest())
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{self._env_file} is not UTF-8 text", component=self.where, remedy="correct it with an editor"
-            ) from error
 
 
 def _clear(values: Mapping[str, str | Secret | None]) -> dict[str, str | None]:

@@ -103,8 +103,8 @@ class HostFile:
                 f"{self.path} is not UTF-8 text", component=self.where, remedy="correct it with an editor"
             ) from error
 
-    def replace(self, before: Content, text: str) -> None:
-        """Replace the whole content, keeping mode and owner; a link stays a link.
+    def replace(self, before: Content, text: str) -> Content:
+        """Replace the whole content, keeping mode and owner, and return what it holds now; a link stays a link.
 
         Args:
             before: what the change was made from.
@@ -115,6 +115,7 @@ class HostFile:
             ConfigurationError: it may not be written.
         """
         self._check(self._run(_REPLACE, before.digest, content=text), "written")
+        return Content(text, _digest(text.encode()))
 
     def make(self, text: str) -> None:
         """Make the file, for its folder's owner to read and write and that folder's group to read.
