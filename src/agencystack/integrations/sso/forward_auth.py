@@ -9,11 +9,14 @@ The gate itself is an OpenID Connect application, so our ``oidc`` integration re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from string import Template
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
-from agencystack.engine.integration import Site
+from agencystack.engine.integration import Integration, Proof, Site, Unsupported
+from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.sso.registration import Endpoints
 from agencystack.stack.errors import ConfigurationError
@@ -168,3 +171,29 @@ class Gate:
 def see_snippet(site: Site) -> str:
     """Return how to see the snippet."""
     return f"agencystack integration snippet sso {site.application.ref.name} --client {site.client}"
+
+
+class Gated(Integration):
+    """A product that has no OpenID Connect: says so, and prints the gate that can stand in front of it.
+
+    Attributes:
+        reason: why it cannot be done.
+        product: the last part of the snippet, with what the product itself needs.
+    """
+
+    reason: ClassVar[str]
+    product: ClassVar[str]
+
+    def resources(self, site: Site) -> Iterator[Resource]:
+        """Yield nothing: it cannot be done."""
+        raise Unsupported(
+            self.reason, component=site.application.ref, remedy=f"put a gate in front: {see_snippet(site)}"
+        )
+
+    def proofs(self, site: Site) -> Iterator[Proof]:
+        """Yield nothing: there is nothing to prove."""
+        return iter(())
+
+    def snippet(self, site: Site) -> str:
+        """Return the gate, followed by what the product needs."""
+        return Gate(site).snippet(self.product)
