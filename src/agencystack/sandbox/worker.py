@@ -16,6 +16,7 @@ from agencystack.sandbox.services import kept_environment, not_started
 from agencystack.stack.errors import ConfigurationError
 
 READY_SECONDS = 25.0
+RELEASE_SECONDS = 3.0
 POLL = 0.05
 
 
@@ -73,13 +74,20 @@ class Worker:
         return kept_environment() | {"SSL_CERT_FILE": str(self.folder.ca_file)}
 
     def _refuse_taken_ports(self) -> None:
-        strangers = taken(self.ports)
+        strangers = self._still_taken()
         if strangers:
             listed = ", ".join(f"{port} ({name})" for name, port in strangers.items())
             raise ConfigurationError(
                 f"another program listens on ports of this sandbox: {listed}",
                 remedy=f"end that program, or remove {self.folder.root} and run sandbox up again",
             )
+
+    def _still_taken(self) -> dict[str, int]:
+        # A killed process counts as ended while its last threads still close what it listened on.
+        end = time.monotonic() + RELEASE_SECONDS
+        while (strangers := taken(self.ports)) and time.monotonic() < end:
+            time.sleep(POLL)
+        return strangers
 
     def _wait(self) -> None:
         end = time.monotonic() + READY_SECONDS

@@ -246,7 +246,7 @@ def test_a_version_that_cannot_end_keycloaks_session_is_not_asked_to(
     with world.session() as session:
         [(_, site)] = session.select(Wish()).sites
         GrafanaLogin().proofs(site)
-    assert [entrance.door.ends_keycloak_session for entrance in entrances] == [ends]
+        assert [entrance.door.ends_keycloak_session() for entrance in entrances] == [ends]
 
 
 @pytest.mark.parametrize("key", ["exec", "restart"])
