@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agencystack.sandbox import keycloak_program
 from agencystack.stack.load import load
-from agencystack.stack.model import Keycloak
+from agencystack.stack.products import Keycloak
 from benchmarks import ansible
 from benchmarks.admin_api import AdminApi
 from benchmarks.ansible import Checked

@@ -23,8 +23,8 @@ from ruamel.yaml import YAML
 from agencystack.components.keycloak import Absent, AdminLogin, Keycloak, Realm
 from agencystack.sandbox.keycloak import KeycloakService
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
-from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import Stack
+from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.references import SecretResolver
 from agencystack.stack.secrets import Secret
 from tests.contract.keycloak_server import WHERE, connected, running

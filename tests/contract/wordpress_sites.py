@@ -24,10 +24,10 @@ from agencystack.sandbox.ports import ensure_ports
 from agencystack.sandbox.tls import ensure_certificates
 from agencystack.sandbox.wordpress import RealWordPress, unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
-from agencystack.stack.model import Exec
 
 WHERE = ComponentRef("acme", "wordpress")
 DOUBLE = Path(__file__).parents[1] / "doubles" / "wp-mail-smtp"

@@ -276,7 +276,7 @@ class World:
         return Stack.model_validate(
             {
                 "version": 1,
-                "shared": {"components": {"hub": component}},
+                "shared": {"components": {"hub": component}, "alerts_to": ["ops@agency.example"]},
                 "clients": dict.fromkeys(self.clients, client),
             }
         )

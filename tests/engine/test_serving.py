@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from agencystack.engine.report import of_plan, of_results, of_status
 from agencystack.engine.resource import Resource
 from agencystack.engine.session import Wish
 from agencystack.stack.errors import UsageError
-from agencystack.stack.model import CustomComponent
 from agencystack.stack.paths import Home
+from agencystack.stack.products import CustomComponent
 from tests.engine.fakes import Sees, Thing, World, make_integration, passing
 
 
@@ -111,3 +112,39 @@ def test_the_one_for_openid_connect_can_be_ejected(tmp_path: Path) -> None:
     assert (found.source, found.replaces) == (path, True)
     described = CustomComponent.model_validate({"custom": True, "url": "https://app.example"})
     assert not found.integration.serves("anything", described)
+
+
+@integration("email", "app", version=1)
+class WithCompanions(Integration):
+    """Watches an application with whatever else there is."""
+
+    def __init__(self, world: World, needed: str) -> None:
+        self._world, self._needed = world, needed
+
+    def lacks(self, components: Container[str]) -> str:
+        return "" if self._needed in components else f"there is no {self._needed}"
+
+    def resources(self, site: Site) -> list[Resource]:
+        hub, own, none = (site.companion(name) for name in ("hub", "other", "nothing"))
+        assert hub is not None
+        assert own is not None
+        seen = {"hub": str(hub.ref), "other": str(own.ref), "none": none is None, "owner": site.owner}
+        return [Thing(self._world.app, "setting", {**seen, "told": ",".join(site.alerts_to)})]
+
+    def proofs(self, site: Site) -> list[Sees]:
+        return [passing()]
+
+
+def test_an_integration_sees_what_else_serves_the_client(world: World) -> None:
+    world.add(WithCompanions(world, "hub"))
+    world.integrate()
+    seen = world.app.things["setting"]
+    assert (seen["hub"], seen["other"]) == ("shared/hub", "acme/other")
+    assert (seen["none"], seen["owner"], seen["told"]) == (True, "acme", "ops@agency.example")
+
+
+def test_an_integration_that_lacks_something_is_skipped_with_its_words(world: World) -> None:
+    world.add(WithCompanions(world, "nothing"))
+    plan = world.plan()
+    assert list(plan.integrations) == []
+    assert plan.skipped[0] == "acme/email/app: there is no nothing"

@@ -14,9 +14,9 @@ import pytest
 
 from agencystack.components.wordpress import SSO, Login, SsoSettings, WordPress
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import ComponentRef, Refused
 from agencystack.stack.executors import executor_for
-from agencystack.stack.model import Exec
 from agencystack.stack.secrets import Secret
 from tests.contract.wordpress_browsers import Browser, SigningProvider, person, provider, settings
 from tests.serving import served

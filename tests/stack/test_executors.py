@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from agencystack.stack import remote
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, ConfigurationError, Unavailable
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import default_user, executor_for
 from agencystack.stack.local import LocalExecutor
-from agencystack.stack.model import Exec
 from agencystack.stack.remote import RemoteExecutor
 from agencystack.stack.users import HOST_WORK, UserRule
 from tests.stack.conftest import ProcessWatch, SshServer

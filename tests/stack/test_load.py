@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from agencystack.stack import schema
 from agencystack.stack.errors import ComponentRef, ConfigurationError, ExitCode, UsageError
 from agencystack.stack.load import Mistake, StackMistakes, load, load_text
-from agencystack.stack.model import KNOWN_COMPONENTS, ApplicationSettings
+from agencystack.stack.model import ApplicationSettings
+from agencystack.stack.products import KNOWN_COMPONENTS
 from agencystack.stack.references import SecretReference
 
 CANARY = "hunter2-canary-value"

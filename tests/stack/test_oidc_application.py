@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agencystack.stack.model import CustomComponent
+from agencystack.stack.products import CustomComponent
 
 FILE = {"path": "/srv/wiki.ini", "template": "{client_id} {client_secret} {anything}"}
 PROOF = {"start": "/login", "who": {"url": "/me", "name": "/name", "email": "/email"}, "logout": "/logout"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -113,6 +113,8 @@ class Site:
         context: connections, sealed secrets and exec of this run.
         name: ``acme/email/wordpress``.
         groups: by group of the client's people, the roles it has in this application.
+        companions: all components that serve the client, by name; shared ones included.
+        alerts_to: who is told of trouble.
     """
 
     client: str
@@ -123,6 +125,17 @@ class Site:
     context: Context
     name: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    companions: Mapping[str, Component] = field(default_factory=dict)
+    alerts_to: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """Whose the application is: the client's, or ``shared`` by all clients."""
+        return self.application.ref.client
+
+    def companion(self, name: str) -> Component | None:
+        """Return another component that serves the client, or None where it has none of that name."""
+        return self.companions.get(name)
 
     def setting(self, key: str, default: Any) -> Any:
         """Return what ``stack.yaml`` says for ``key``, else ``default``."""
@@ -180,6 +193,17 @@ class Integration(ABC):
             settings: what ``stack.yaml`` says of it.
         """
         return name == self.declaration.application
+
+    def lacks(self, components: Container[str]) -> str:
+        """Say for want of what an application cannot be connected; empty where it can: by default, its provider.
+
+        Args:
+            components: the names of what serves the client.
+        """
+        provider = self.declaration.provider
+        return (
+            f"there is no {provider} for this client in stack.yaml" if provider and provider not in components else ""
+        )
 
     @abstractmethod
     def resources(self, site: Site) -> Iterable[Resource]:

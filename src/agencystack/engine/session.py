@@ -241,10 +241,11 @@ class Session:
         declaration = found.integration.declaration
         components = self.stack.components(client)
         name = address_of(client, declaration, application)
-        provider = components.get(declaration.provider) if declaration.provider else None
-        if declaration.provider and provider is None:
-            selection.skipped.append(f"{name}: there is no {declaration.provider} for this client in stack.yaml")
+        lacking = found.integration.lacks(components)
+        if lacking:
+            selection.skipped.append(f"{name}: {lacking}")
             return
+        provider = components.get(declaration.provider) if declaration.provider else None
         site = Site(
             client=client,
             domain=self.stack.clients[client].domain,
@@ -254,6 +255,8 @@ class Session:
             context=self.context,
             name=name,
             groups=self.stack.clients[client].roles_in(application),
+            companions={companion: Component(*of) for companion, of in components.items()},
+            alerts_to=self.stack.alerts_to(client),
         )
         selection.sites.append((found.integration, site))
         if found.replaces:

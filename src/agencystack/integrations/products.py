@@ -14,18 +14,19 @@ from agencystack.components.listmonk import Listmonk
 from agencystack.components.mailu import Mailu
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
+from agencystack.stack.component import Component as Settings
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
-from agencystack.stack.model import Chatwoot as ChatwootSettings
-from agencystack.stack.model import Component as Settings
-from agencystack.stack.model import ERPNext as ErpNextSettings
-from agencystack.stack.model import Exec, place
-from agencystack.stack.model import Grafana as GrafanaSettings
-from agencystack.stack.model import Keycloak as KeycloakSettings
-from agencystack.stack.model import Listmonk as ListmonkSettings
-from agencystack.stack.model import Mailu as MailuSettings
-from agencystack.stack.model import WordPress as WordPressSettings
+from agencystack.stack.model import place
+from agencystack.stack.products import Chatwoot as ChatwootSettings
+from agencystack.stack.products import ERPNext as ErpNextSettings
+from agencystack.stack.products import Grafana as GrafanaSettings
+from agencystack.stack.products import Keycloak as KeycloakSettings
+from agencystack.stack.products import Listmonk as ListmonkSettings
+from agencystack.stack.products import Mailu as MailuSettings
+from agencystack.stack.products import WordPress as WordPressSettings
 
 WORDPRESS_PATH = "/var/www/html"
 """Where WordPress lies in its official image."""

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from agencystack.stack import config_env
 from agencystack.stack.errors import AgencyStackError
 from agencystack.stack.execution import Executor
-from agencystack.stack.model import KNOWN_COMPONENTS, SHARED, USUALLY_SHARED, Stack, required_credentials
+from agencystack.stack.model import SHARED, Stack
+from agencystack.stack.products import KNOWN_COMPONENTS, USUALLY_SHARED, required_credentials
 from agencystack.stack.secrets import Secret
 
 DEFAULT_CLIENT = "default"

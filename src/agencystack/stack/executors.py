@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.execution import Executor
 from agencystack.stack.local import LocalExecutor
-from agencystack.stack.model import Exec
 from agencystack.stack.remote import RemoteExecutor
 from agencystack.stack.users import UserRule
 

@@ -14,8 +14,9 @@ from agencystack.stack.discovery import Proposal
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import create_atomically, write_atomically
 from agencystack.stack.load import StackMistakes, load_text
-from agencystack.stack.model import KNOWN_COMPONENTS, SHARED, USUALLY_SHARED, Stack, required_credentials
+from agencystack.stack.model import SHARED, Stack
 from agencystack.stack.paths import Home
+from agencystack.stack.products import KNOWN_COMPONENTS, USUALLY_SHARED, required_credentials
 from agencystack.stack.sealed import SealedStore
 
 _HEADER = """\

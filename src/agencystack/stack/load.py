@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from agencystack.stack.errors import ConfigurationError
-from agencystack.stack.model import KNOWN_COMPONENTS, SHARED, Stack, Type
+from agencystack.stack.model import SHARED, Stack, Type
+from agencystack.stack.products import KNOWN_COMPONENTS
 from agencystack.stack.schema import keys_at
 from agencystack.stack.yaml_positions import Document, Position, read_yaml
 from agencystack.stack.yaml_positions import Path as KeyPath

@@ -15,7 +15,7 @@ from agencystack.engine.integration import Evidence, Proof, Site
 from agencystack.integrations import products
 from agencystack.integrations.email.mailbox import MailAccount
 from agencystack.stack.errors import ComponentError, ConfigurationError
-from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.products import Mailu as MailuSettings
 from agencystack.stack.secrets import generate
 
 PROBE = "agencystack-probe-"

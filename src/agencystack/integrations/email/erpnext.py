@@ -15,7 +15,7 @@ from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
-from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.products import Mailu as MailuSettings
 from agencystack.stack.secrets import Secret
 
 RENAME = "frappe.client.rename_doc"

@@ -17,7 +17,7 @@ from agencystack.integrations.email.arrival import LIFETIME, PROBE, MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
 from agencystack.integrations.keycloak_realm import LoginRealm
-from agencystack.stack.model import Keycloak as KeycloakSettings
+from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.secrets import Secret, generate
 
 MASK = "**********"

@@ -19,7 +19,7 @@ from agencystack.engine.context import Component
 from agencystack.engine.integration import Blocked, Site
 from agencystack.integrations import products
 from agencystack.stack.errors import ConfigurationError, Unavailable
-from agencystack.stack.model import Mailu as MailuSettings
+from agencystack.stack.products import Mailu as MailuSettings
 
 PROBE_SECONDS = 8.0
 

@@ -20,7 +20,7 @@ from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.sso.registration import Endpoints
 from agencystack.stack.errors import ConfigurationError
-from agencystack.stack.model import Keycloak
+from agencystack.stack.products import Keycloak
 
 ROLE = "user"
 """The role that lets a person through the gate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from agencystack.components.browser import Browser, Page
 from agencystack.components.grafana import ROLES as GRAFANA_ROLES
@@ -14,10 +15,10 @@ from agencystack.integrations.sso.client import Registered
 from agencystack.integrations.sso.door import Door, Visitor
 from agencystack.integrations.sso.grafana_oauth import VARIABLES, OAuth, told_by_file, variables_in
 from agencystack.integrations.sso.logging_in import Entrance, place_of
-from agencystack.integrations.sso.probe import PREFIX, Probe
+from agencystack.integrations.sso.probe import PREFIX, LeftUsers, Probe
 from agencystack.integrations.sso.proofs import LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
-from agencystack.stack.model import Grafana as GrafanaSettings
+from agencystack.stack.products import Grafana as GrafanaSettings
 
 UNVERIFIED = "written after Grafana's source and documentation, and not yet tried on the product"
 
@@ -54,13 +55,14 @@ class GrafanaLogin(LoginIntegration):
         return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
-        """Yield Keycloak's side, then Grafana's: its SSO settings, and where a file is named the variables in it."""
+        """Yield Keycloak's side, then Grafana's: SSO settings, variables of a file that is named, dead proofs' users."""
         registration, grafana = self.registration(site), products.grafana(site.application, site.context)
         yield from registration.resources()
         yield OAuth(grafana, registration, told_by_file(site, grafana))
         path = products.settings_of(site.application, GrafanaSettings).env_file
         if path is not None:
             yield variables_in(path, site, grafana, registration)
+        yield left_users(grafana)
 
     def former(self, site: Site, key: str) -> Resource | None:
         """Return the variables of a file that stack.yaml named once, or a resource in Keycloak."""
@@ -91,6 +93,15 @@ class GrafanaLogin(LoginIntegration):
         """Return Grafana's version."""
         grafana = products.grafana(site.application, site.context)
         return site.context.connection(site.application.ref, grafana.version, "version")
+
+
+def left_users(grafana: Grafana) -> LeftUsers:
+    """Return the users of proofs that died."""
+
+    def find() -> dict[str, Callable[[], object]]:
+        return {user.login: partial(grafana.delete_user, user) for user in grafana.users_with_prefix(PREFIX)}
+
+    return LeftUsers(grafana.where, find)
 
 
 class GrafanaDoor(Door):

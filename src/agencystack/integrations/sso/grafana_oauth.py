@@ -16,8 +16,8 @@ from agencystack.integrations.restart import OwedRestart
 from agencystack.integrations.sso.oidc_ways import RESTARTED, EnvironmentSettings, Told
 from agencystack.integrations.sso.registration import Registration
 from agencystack.stack.errors import ConfigurationError, Refused
-from agencystack.stack.model import Grafana as GrafanaSettings
 from agencystack.stack.model import place
+from agencystack.stack.products import Grafana as GrafanaSettings
 from agencystack.stack.secrets import Secret
 
 SECRET = "client_secret"  # noqa: S105 - the name of a setting

@@ -24,8 +24,8 @@ from agencystack.integrations.sso.probe import Probe
 from agencystack.integrations.sso.proofs import LOGOUT, ROLES, STRANGER, StrangerProof, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
 from agencystack.stack.errors import ConfigurationError
-from agencystack.stack.model import CustomComponent
 from agencystack.stack.oidc_application import HttpCall, LoginProof, OidcApplication
+from agencystack.stack.products import CustomComponent
 from agencystack.stack.secrets import Secret
 
 MOST_WORDS = 300

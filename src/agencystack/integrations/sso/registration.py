@@ -19,8 +19,8 @@ from agencystack.integrations.sso.groups import PeopleGroup
 from agencystack.integrations.sso.probe import Leftovers
 from agencystack.integrations.sso.roles import ClientRoles
 from agencystack.stack.errors import ConfigurationError
-from agencystack.stack.model import Keycloak as KeycloakSettings
 from agencystack.stack.model import place
+from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.secrets import Secret
 
 if TYPE_CHECKING:
