@@ -68,4 +68,4 @@ if __name__ == "__main__":
     for sample in samples():
         if not sys.argv[1:] or any(sample.name.startswith(wanted) for wanted in sys.argv[1:]):
             sample.write()
-            print(f"{sample.name}: {len(sample.expected())} entries")
+            sys.stdout.write(f"{sample.name}: {len(sample.expected())} entries\n")

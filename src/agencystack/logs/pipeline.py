@@ -52,7 +52,8 @@ def stages(
 
 
 def _unwrapped(wrapping: Wrapping) -> tuple[Stage, ...]:
-    return {Wrapping.NONE: (), Wrapping.DOCKER: (Docker(),), Wrapping.CRI: (Cri(),)}[wrapping]
+    known: dict[Wrapping, tuple[Stage, ...]] = {Wrapping.DOCKER: (Docker(),), Wrapping.CRI: (Cri(),)}
+    return known.get(wrapping, ())
 
 
 def _without_source_labels(log: Format) -> tuple[Stage, ...]:
