@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from agencystack.stack.component import Exec
+from agencystack.stack.errors import ComponentRef
+from agencystack.stack.executors import executor_for
+from tests.contract.wordpress_browsers import make_user
+from tests.contract.wordpress_sites import Site
 from tests.e2e.sso_lab import REALM, SsoLab
 
 pytestmark = pytest.mark.real
@@ -70,6 +75,21 @@ def test_a_run_killed_in_its_proof_is_taken_back_by_the_next_one_whose_proof_fai
     assert failed.reason("wordpress").endswith("what was changed is taken back")
     assert realm_of(lab) == before
     assert lab.sso("wordpress", command="status").statuses() == {"wordpress": "pending"}
+
+
+def test_the_account_a_killed_proof_made_in_wordpress_is_shown_and_swept_when_its_time_is_over(lab: SsoLab) -> None:
+    if (lab.folder / "sandbox/data/wordpress/acme/store.json").is_file():
+        pytest.skip("the sandbox's WordPress is a stand-in")
+    assert lab.sso("wordpress").statuses() == {"wordpress": "applied"}
+    path = lab.folder / "sandbox/data/wordpress/acme/site"
+    executor = executor_for(ComponentRef("acme", "wordpress"), Exec(local=True, path=str(path)))
+    for name in ("agencystack-probe-1700000000-dead", "agencystack-probed-by-hand"):
+        make_user(Site(path, lab.url("wordpress"), executor), name, "editor")
+    planned = lab.sso("wordpress", command="plan")
+    assert planned.changed("wordpress") == {"acme/wordpress: expired probe users": ["left"]}
+    done = lab.sso("wordpress")
+    assert (done.statuses(), done.json["changes"]) == ({"wordpress": "applied"}, 1), done.out
+    assert lab.sso("wordpress").json["changes"] == 0
 
 
 def direct_grant(lab: SsoLab) -> str:

@@ -110,6 +110,7 @@ def state(store: Store, _args: Mapping[str, Any]) -> Any:
             GENERIC: None,
         },
         "logged_out_uri": logged_out_uri(store),
+        "probe_users": sorted(user.login for user in store.data.users if user.login.startswith(PROBE_PREFIX)),
     }
 
 

@@ -6,6 +6,7 @@ the running product, which could not be had.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import ValidationError
 
-from agencystack.components.grafana.people import Membership, Organisation, User
+from agencystack.components.grafana.calls import Calls
+from agencystack.components.grafana.people import Membership, Organisation, Person, User
 from agencystack.components.grafana.sso import CALLBACK, PROVIDER, OAuthSettings
 from agencystack.components.http import HttpApi
 from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused, Unavailable
@@ -28,6 +30,12 @@ START_LIMIT = 120.0
 """Seconds from a restart until it is well; a new version changes its database first."""
 
 PAUSE = 0.2
+
+EDITABLE = {"X-Disable-Provenance": "true"}
+"""Leaves what is saved of alerting for people to edit in Grafana; without it they could only look."""
+
+PAGE = 1000
+"""Users of one answer; also what Grafana gives where it is not told."""
 
 
 class Grafana:
@@ -62,13 +70,21 @@ class Grafana:
             where,
             api_url,
             auth=(user, password.reveal()) if password else None,
-            headers={"Authorization": f"Bearer {token.reveal()}"} if token else None,
+            headers=EDITABLE | ({"Authorization": f"Bearer {token.reveal()}"} if token else {}),
             ca_file=ca_file,
             remedies={
                 401: "check the credential in stack.yaml; HTTP Basic may be switched off ([auth.basic] enabled)",
-                403: "name a server administrator in stack.yaml: single sign-on and users belong to the whole server",
+                403: (
+                    "name a server administrator in stack.yaml: single sign-on and users belong to the whole server, "
+                    "and a viewer may not change data sources, dashboards and alerts"
+                ),
             },
         )
+
+    @property
+    def calls(self) -> Calls:
+        """What its other interfaces (:class:`DataSources`, :class:`Boards`, :class:`Alerting`) are called with."""
+        return Calls(self._api)
 
     def close(self) -> None:
         """Close the connections."""
@@ -177,12 +193,31 @@ class Grafana:
         answer = self._or_absent("GET", f"/api/users/lookup?loginOrEmail={quote(login_or_email, safe='')}")
         return None if answer is None else self._parsed(User.model_validate, answer)
 
+    def users_with_prefix(self, prefix: str) -> tuple[Person, ...]:
+        """Return the users of the server whose login begins with ``prefix``.
+
+        Its search finds the words anywhere in login, name and address, a page at a time (``Search`` of
+        ``pkg/services/user/userimpl/store.go``); service accounts are not among them.
+
+        Raises:
+            AuthenticationFailed: the credential is no server administrator's.
+        """
+        found: list[Person] = []
+        for page in itertools.count(1):
+            query = f"query={quote(prefix, safe='')}&perpage={PAGE}&page={page}"
+            answer = self._api.call("GET", f"/api/users/search?{query}")
+            rows = self._parsed(lambda said: [Person.model_validate(row) for row in said["users"]], answer)
+            found += (person for person in rows if person.login.startswith(prefix))
+            if len(rows) < PAGE:
+                break
+        return tuple(found)
+
     def memberships(self, user: User) -> tuple[Membership, ...]:
         """Return the organisations of ``user`` with the role in each."""
         rows = self._api.call("GET", f"/api/users/{user.id}/orgs")
         return tuple(self._parsed(Membership.model_validate, row) for row in rows)
 
-    def delete_user(self, user: User) -> None:
+    def delete_user(self, user: Person) -> None:
         """Delete ``user`` from the server; nothing to do where it is gone."""
         self._or_absent("DELETE", f"/api/admin/users/{user.id}")
 

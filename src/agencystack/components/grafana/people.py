@@ -10,13 +10,18 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-class User(_Row):
-    """A user of the whole server."""
+class Person(_Row):
+    """Somebody the whole server knows, as its search shows them."""
 
     id: int
     login: str
     email: str
     name: str = ""
+
+
+class User(Person):
+    """A user of the whole server."""
+
     is_grafana_admin: bool = False
     is_disabled: bool = False
     # Null where the user has a password of Grafana's own.

@@ -140,6 +140,7 @@ class SsoState(Model):
         start_urls: where a login begins, by way; None where only the link on the login page begins one. miniOrange's
             button is a script, without a link.
         logged_out_uri: where it sends them after a logout; the same for every way.
+        probe_users: logins of all probe users, those of the other sites of a network too; they belong to no site alone.
     """
 
     logins: Mapping[Login, LoginState]
@@ -148,6 +149,7 @@ class SsoState(Model):
     redirect_uris: Mapping[Login, str]
     start_urls: Mapping[Login, str | None]
     logged_out_uri: str
+    probe_users: tuple[str, ...]
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> SsoState:
@@ -159,6 +161,7 @@ class SsoState(Model):
             redirect_uris={Login(way): uri for way, uri in data["redirect_uris"].items()},
             start_urls={Login(way): url for way, url in data["start_urls"].items()},
             logged_out_uri=data["logged_out_uri"],
+            probe_users=tuple(data["probe_users"]),
         )
 
 

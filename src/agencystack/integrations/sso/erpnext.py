@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from urllib.parse import urljoin
 
 from agencystack.components.browser import Browser, Page
@@ -16,7 +17,7 @@ from agencystack.integrations import products
 from agencystack.integrations.sso.client import Registered
 from agencystack.integrations.sso.door import ChecksTokens, Door, Visitor
 from agencystack.integrations.sso.logging_in import Entrance, place_of
-from agencystack.integrations.sso.probe import PREFIX, Probe, expired
+from agencystack.integrations.sso.probe import PREFIX, LeftUsers, Probe
 from agencystack.integrations.sso.proofs import FORGED, LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
 from agencystack.integrations.sso.roster import Roster
@@ -67,7 +68,7 @@ class ErpNextLogin(LoginIntegration):
         app = connector_app(site)
         yield ConnectorApp(erpnext, registration, app)
         yield SocialLogin(erpnext, registration, app)
-        yield LeftUsers(erpnext)
+        yield left_users(erpnext)
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
@@ -212,31 +213,10 @@ class SocialLogin(Resource):
         }
 
 
-class LeftUsers(Resource):
-    """Users of proofs that died."""
-
-    stays = ""
-
-    def __init__(self, erpnext: ErpNext) -> None:
-        self.component, self.key = erpnext.where, "expired probe users"
-        self._erpnext = erpnext
-
-    def read(self) -> Reading:
-        """Return the names of those whose time is over."""
-        return Reading({"left": expired(self._names())})
-
-    def wanted(self) -> Fields:
-        """Want none."""
-        return {"left": ()}
-
-    def write(self, change: Change) -> None:
-        """Remove them with what they left."""
-        for email in self._erpnext.users.names(PREFIX):
-            if expired([email.partition("@")[0]]):
-                self._erpnext.users.remove(email)
-
-    def _names(self) -> Iterator[str]:
-        return (email.partition("@")[0] for email in self._erpnext.users.names(PREFIX))
+def left_users(erpnext: ErpNext) -> LeftUsers:
+    """Return the users of proofs that died, whom ERPNext knows by their address."""
+    users = erpnext.users
+    return LeftUsers(erpnext.where, lambda: {email: partial(users.remove, email) for email in users.names(PREFIX)})
 
 
 class ErpNextDoor(Door, ChecksTokens):

@@ -55,7 +55,7 @@ class GrafanaLogin(LoginIntegration):
         return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
-        """Yield Keycloak's side, then Grafana's: SSO settings, variables of a file that is named, dead proofs' users."""
+        """Yield Keycloak's side, then Grafana's settings, variables in its file if one is named, dead proofs' users."""
         registration, grafana = self.registration(site), products.grafana(site.application, site.context)
         yield from registration.resources()
         yield OAuth(grafana, registration, told_by_file(site, grafana))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from agencystack.components.browser import Browser, Page
 from agencystack.components.listmonk import Listmonk
@@ -13,7 +14,7 @@ from agencystack.integrations import products
 from agencystack.integrations.sso.client import Registered
 from agencystack.integrations.sso.door import Door, Visitor
 from agencystack.integrations.sso.logging_in import Entrance, place_of
-from agencystack.integrations.sso.probe import PREFIX, Probe, expired
+from agencystack.integrations.sso.probe import PREFIX, LeftUsers, Probe
 from agencystack.integrations.sso.proofs import LOGOUT, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
 from agencystack.integrations.sso.roster import Roster
@@ -70,7 +71,7 @@ class ListmonkLogin(LoginIntegration):
         registration, listmonk = self.registration(site), products.listmonk(site.application, site.context)
         yield from registration.resources()
         yield LoginSettings(listmonk, registration)
-        yield LeftUsers(listmonk)
+        yield left_users(listmonk)
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
@@ -142,28 +143,10 @@ class LoginSettings(Resource):
 _FIELDS = ("enabled", "provider_url", "provider_name", "client_id", "auto_create_users")
 
 
-class LeftUsers(Resource):
-    """Users of proofs that died."""
-
-    stays = ""
-
-    def __init__(self, listmonk: Listmonk) -> None:
-        self.component, self.key = listmonk.where, "expired probe users"
-        self._listmonk = listmonk
-
-    def read(self) -> Reading:
-        """Return the names of those whose time is over."""
-        return Reading({"left": expired(user.username.partition("@")[0] for user in self._listmonk.people.users())})
-
-    def wanted(self) -> Fields:
-        """Want none."""
-        return {"left": ()}
-
-    def write(self, change: Change) -> None:
-        """Remove them."""
-        for user in self._listmonk.people.users():
-            if expired([user.username.partition("@")[0]]):
-                self._listmonk.people.delete(user)
+def left_users(listmonk: Listmonk) -> LeftUsers:
+    """Return the users of proofs that died; Listmonk knows probe users by their address."""
+    people = listmonk.people
+    return LeftUsers(listmonk.where, lambda: {user.username: partial(people.delete, user) for user in people.users()})
 
 
 class ListmonkDoor(Door):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets as random_source
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from agencystack.components.keycloak import Realm
 from agencystack.engine.resource import Change, Reading, Resource
 from agencystack.engine.values import Fields
+from agencystack.stack.errors import ComponentRef
 from agencystack.stack.secrets import Secret, generate
 
 PREFIX = "agencystack-probe-"
@@ -59,28 +61,49 @@ def _expires(name: str) -> float:
     if not name.startswith(PREFIX):
         return float("inf")
     stamp = name.removeprefix(PREFIX).partition("-")[0]
-    return float(stamp) if stamp.isdigit() else float("inf")
+    return float(stamp) if stamp.isdecimal() else float("inf")
 
 
-class Leftovers(Resource):
-    """Probe users in Keycloak that a proof which died left; swept by the next run, and shown in its plan."""
+class LeftUsers(Resource):
+    """Users of an application that proofs which died left; swept by the next run, and shown in its plan.
+
+    Args:
+        where: the application.
+        find: reads how to remove each user, by name or address; at least those whose name begins with ``PREFIX``.
+    """
 
     stays = ""  # what is gone is not made again
 
-    def __init__(self, realm: Realm) -> None:
-        self.component, self.key = realm.where, f"expired probe users of realm {realm.name}"
-        self._realm = realm
+    def __init__(self, where: ComponentRef, find: Callable[[], Mapping[str, Callable[[], object]]]) -> None:
+        self.component, self.key = where, "expired probe users"
+        self._find = find
 
     def read(self) -> Reading:
         """Return the names of those whose time is over."""
-        return Reading({"left": expired(user.username for user in self._realm.users_with_prefix(PREFIX))})
+        return Reading({"left": expired(map(_name, self._find()))})
 
     def wanted(self) -> Fields:
         """Want none."""
         return {"left": ()}
 
     def write(self, change: Change) -> None:
-        """Remove them."""
-        for user in self._realm.users_with_prefix(PREFIX):
-            if expired([user.username]):
-                self._realm.delete_user(user.id)
+        """Remove them with what they left."""
+        for known_as, remove in self._find().items():
+            if expired([_name(known_as)]):
+                remove()
+
+
+def _name(known_as: str) -> str:
+    """Return the name of a probe user of an application that knows people by their address."""
+    return known_as.partition("@")[0]
+
+
+class Leftovers(LeftUsers):
+    """Probe users in Keycloak itself."""
+
+    def __init__(self, realm: Realm) -> None:
+        def find() -> dict[str, Callable[[], object]]:
+            return {user.username: partial(realm.delete_user, user.id) for user in realm.users_with_prefix(PREFIX)}
+
+        super().__init__(realm.where, find)
+        self.key = f"expired probe users of realm {realm.name}"

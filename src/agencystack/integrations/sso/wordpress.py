@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from urllib.parse import urljoin
 
 from agencystack.components.browser import Browser, Page
@@ -15,7 +16,7 @@ from agencystack.integrations import products
 from agencystack.integrations.sso.client import Registered
 from agencystack.integrations.sso.door import ChecksTokens, Door, Visitor
 from agencystack.integrations.sso.logging_in import Entrance, place_of
-from agencystack.integrations.sso.probe import Probe
+from agencystack.integrations.sso.probe import LeftUsers, Probe
 from agencystack.integrations.sso.proofs import FORGED, LOGOUT, PASSWORD, ROLES, STRANGER, proofs_of
 from agencystack.integrations.sso.registration import LoginIntegration, Registration
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
@@ -56,7 +57,7 @@ class WordPressLogin(LoginIntegration):
         return Registration(site, registered)
 
     def resources(self, site: Site) -> Iterator[Resource]:
-        """Yield Keycloak's side, the plugins, the settings; after the proof, what locks passwords out."""
+        """Yield Keycloak's side, the plugins, the settings, what dead proofs left; after the proof, what locks out."""
         registration, wordpress = self.registration(site), products.wordpress(site.application, site.context)
         login = Login(site.application.settings.login)
         yield from registration.resources()
@@ -65,6 +66,7 @@ class WordPressLogin(LoginIntegration):
             yield LoginPlugin(wordpress, login)
         yield LoginSettings(wordpress, login, registration, allow_admin=bool(site.setting("allow_admin", False)))
         yield PasswordLogin(wordpress, login, off=bool(site.setting("enforce", False)))
+        yield left_users(wordpress)
 
     def proofs(self, site: Site) -> Iterator[Proof]:
         """Walk in through the front door."""
@@ -253,6 +255,15 @@ class PasswordLogin(Resource):
 
     def _live(self) -> SsoSettings:
         return self._wordpress.answer(SSO).logins[self._login].settings
+
+
+def left_users(wordpress: WordPress) -> LeftUsers:
+    """Return the users of proofs that died; they come with the answer that is read anyway."""
+    wordpress.ask(SSO)
+    forget = wordpress.forget_probe_user
+    return LeftUsers(
+        wordpress.where, lambda: {login: partial(forget, login) for login in wordpress.answer(SSO).probe_users}
+    )
 
 
 class WordPressDoor(Door, ChecksTokens):

@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from agencystack.sandbox.grafana.answers import Declined, forbidden, json_object
 from agencystack.sandbox.grafana.login import Login
-from agencystack.sandbox.grafana.people import ORGANISATION, People, members, memberships, profile
+from agencystack.sandbox.grafana.people import ORGANISATION, People, hit, members, memberships, profile
 from agencystack.sandbox.grafana.sso import PROVIDER, SsoSettings
 
 VERSION = "12.2.0"
+PAGE = 1000
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -82,6 +83,7 @@ class GrafanaStandIn:
             Route(settings, self._ruled("settings:write", self._put_sso), methods=["PUT"]),
             Route(settings, self._ruled("settings:write", self._delete_sso), methods=["DELETE"]),
             Route("/api/users/lookup", self._ruled("users:read", self._lookup)),
+            Route("/api/users/search", self._ruled("users:read", self._search)),
             Route("/api/users/{id:int}/orgs", self._ruled("users:read", self._organisations_of)),
             Route("/api/admin/users/{id:int}", self._ruled("users:delete", self._delete_user), methods=["DELETE"]),
             Route("/api/orgs", self._ruled("orgs:read", self._organisations)),
@@ -148,6 +150,12 @@ class GrafanaStandIn:
     async def _lookup(self, request: Request) -> Response:
         return JSONResponse(profile(self._people.named(request.query_params.get("loginOrEmail", ""))))
 
+    async def _search(self, request: Request) -> Response:
+        size, page = (_positive(request, name, default) for name, default in (("perpage", PAGE), ("page", 1)))
+        found = self._people.search(request.query_params.get("query", ""))
+        rows = [hit(row) for row in found[size * (page - 1) : size * page]]
+        return JSONResponse({"totalCount": len(found), "users": rows, "page": page, "perPage": size})
+
     async def _organisations_of(self, request: Request) -> Response:
         return JSONResponse(memberships(self._people.get(request.path_params["id"])))
 
@@ -164,6 +172,12 @@ class GrafanaStandIn:
     def _must_have_sso(self) -> None:
         if not self._has_sso_settings:
             raise Declined(404, "Not found")
+
+
+def _positive(request: Request, name: str, default: int) -> int:
+    """Return a number of the query as Grafana takes it: what is none, or less than one, is the default."""
+    said = request.query_params.get(name, "")
+    return int(said) if said.isdecimal() and int(said) > 0 else default
 
 
 async def _unknown(_: Request, __: Exception) -> Response:

