@@ -16,6 +16,7 @@ from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
+from agencystack.integrations.restart import OwedRestart
 from agencystack.stack.secrets import Secret
 
 OWNER = "AGENCYSTACK_OWNER"
@@ -83,7 +84,7 @@ class MailVariables(Resource):
     def __init__(self, chatwoot: Chatwoot, site: Site, account: MailAccount) -> None:
         self.component, self.key = chatwoot.where, "mail variables"
         self._chatwoot, self._site, self._account = chatwoot, site, account
-        self.restart = Restart(chatwoot, site)
+        self.restart = OwedRestart(site.sealed("restart-due"), lambda _wait: chatwoot.restart())
 
     def read(self) -> Reading:
         """Return the variables as the application reads them, and the lines they stand in."""
@@ -127,7 +128,7 @@ class MailVariables(Resource):
         self.restart.owe()
         self._chatwoot.set({name: _text(change.target[name]) for name in change.names})
         if (change.live.fields or {}).get(OWNER) == self._site.name:
-            self.restart.do()
+            self.restart.pay()
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Put the lines back byte for byte, and restart with them."""
@@ -137,33 +138,7 @@ class MailVariables(Resource):
         file = self._chatwoot.env()
         self.restart.owe()
         self._chatwoot.write(file, envfile.restore(file.text, saved.model_copy(update={"keys": keys, "lines": lines})))
-        self.restart.do()
-
-
-class Restart:
-    """The restart that a change of the file calls for, remembered over a death in between.
-
-    Args:
-        chatwoot: what is restarted.
-        site: whose sealed store keeps the memory.
-    """
-
-    def __init__(self, chatwoot: Chatwoot, site: Site) -> None:
-        self._chatwoot, self._memory = chatwoot, site.sealed("restart-due")
-
-    @property
-    def due(self) -> bool:
-        """Say that the file was changed, or was about to be, and no restart is known to have followed."""
-        return self._memory.get() is not None
-
-    def owe(self) -> None:
-        """Remember that a restart is due; before the file is touched."""
-        self._memory.put(Secret("yes"))
-
-    def do(self) -> None:
-        """Restart; what was owed is done."""
-        self._chatwoot.restart()
-        self._memory.delete()
+        self.restart.pay()
 
 
 class RunningEnvironment(Resource):
@@ -192,7 +167,7 @@ class RunningEnvironment(Resource):
 
     def write(self, change: Change) -> None:
         """Restart, and make sure that the application has the values."""
-        self._variables.restart.do()
+        self._variables.restart.pay()
         self._chatwoot.check_effective({name: _text(value) for name, value in self._variables.wanted().items()})
 
 
