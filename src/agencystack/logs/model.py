@@ -33,6 +33,13 @@ MAX_BYTES = 250_000
 """Bytes of one entry's text. Loki refuses lines above 256 KiB (`limits_config.max_line_size`), it does not cut them."""
 
 
+LONG_BYTES = 60_000
+"""Lines above this get their metadata shortened: Loki refuses an entry with more than 64 KiB of it."""
+
+MAX_VALUE_BYTES = 1000
+"""What is left of one metadata value of such a line: enough to see what it was, and all of them fit."""
+
+
 class Wrapping(StrEnum):
     """What was put round each line before the collector reads it."""
 
@@ -164,10 +171,26 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Set `target` to "yes" when the line has more than `above` bytes, else remove it."""
+
+    target: str
+    above: int = LONG_BYTES
+
+
+@dataclass(frozen=True)
 class Cut:
     """Shorten the line to `limit` bytes and say so at its end."""
 
     limit: int = MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Shorten:
+    """Shorten an extracted value to `limit` bytes."""
+
+    name: str
+    limit: int = MAX_VALUE_BYTES
 
 
 @dataclass(frozen=True)
@@ -179,6 +202,15 @@ class When:
     """
 
     pattern: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class WhenLabel:
+    """Run `stages` for the entries that have the label `name` with this value; what is said of `When` holds."""
+
+    name: str
+    value: str
     stages: tuple[Stage, ...]
 
 
@@ -242,8 +274,8 @@ class Cri:
 
 
 Stage = (
-    Multiline | Regex | Json | Logfmt | Timestamp | Choose | Put | PutUnlessAny | Replace | Cut | When | Labels
-    | StaticLabels | KeepLabels | DropLabels | Metadata | Output | Drop | Docker | Cri
+    Multiline | Regex | Json | Logfmt | Timestamp | Choose | Put | PutUnlessAny | Replace | Measure | Cut | Shorten
+    | When | WhenLabel | Labels | StaticLabels | KeepLabels | DropLabels | Metadata | Output | Drop | Docker | Cri
 )  # fmt: skip
 
 

@@ -14,13 +14,16 @@ from agencystack.logs.model import (
     Format,
     KeepLabels,
     Labels,
+    Measure,
     Metadata,
     Put,
     PutUnlessAny,
+    Shorten,
     Stage,
     StaticLabels,
     Timestamp,
     When,
+    WhenLabel,
     Wrapping,
 )
 
@@ -43,8 +46,8 @@ def stages(
         *_unwrapped(wrapping),
         *((log.multiline,) if log.multiline else ()),
         *_without_source_labels(log),
-        Cut(),
-        *masking.COMMON,
+        Measure("long"),
+        *masking.common(log),
         *log.masks,
         *own,
         *_ending(log, client),
@@ -74,6 +77,8 @@ def _in_zone(stage: Stage, zone: str) -> Stage:
 def _ending(log: Format, client: str) -> tuple[Stage, ...]:
     static = (("client", client), ("component", log.component), ("stream", log.stream), ("level", "info"))
     return (
+        Labels(("long",)),
+        WhenLabel("long", "yes", (Cut(), *(Shorten(name) for name in log.metadata))),
         PutUnlessAny("parsed", "false", log.known_by),
         Metadata((*log.metadata, "parsed")),
         StaticLabels(static),

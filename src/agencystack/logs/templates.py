@@ -1,0 +1,59 @@
+"""The Go templates behind stages that set a value: each can yield only what the rule names."""
+
+from __future__ import annotations
+
+import json
+
+from agencystack.logs.model import Case, Choose, Cut, Measure, Put, PutUnlessAny, Shorten
+
+CUT = "agencystack_cut"
+"""The extracted value that holds a shortened line."""
+
+CUT_MARK = " [cut by agencystack]"
+"""Stands at the end of a line that was shortened."""
+
+
+def template(stage: Choose | Put | PutUnlessAny | Measure | Shorten | Cut) -> tuple[str, str]:
+    """Return the extracted value a template stage sets, and its template; one that yields no text removes the value."""
+    match stage:
+        case Choose():
+            return stage.target, _choose(stage)
+        case Put():
+            return stage.target, stage.value
+        case PutUnlessAny(names=()):
+            return stage.target, stage.value
+        case PutUnlessAny():
+            present = " ".join(f".{name}" for name in stage.names)
+            return stage.target, f"{{{{ if or {present} }}}}{{{{ else }}}}{stage.value}{{{{ end }}}}"
+        case Measure():
+            return stage.target, f"{{{{ if gt (len .Entry) {stage.above} }}}}yes{{{{ end }}}}"
+        case Shorten():
+            return stage.name, f"{{{{ with .Value }}}}{{{{ trunc {stage.limit} . }}}}{{{{ end }}}}"
+        case Cut():
+            cut = f"{{{{ trunc {stage.limit} .Entry }}}}{CUT_MARK}"
+            return CUT, f"{{{{ if gt (len .Entry) {stage.limit} }}}}{cut}{{{{ end }}}}"
+
+
+def _choose(stage: Choose) -> str:
+    """Without the source `with` takes its else branch: no function is ever called on nothing."""
+    value = "$v" if stage.fold else "."
+    fold = "{{ $v := ToLower . }}" if stage.fold else ""
+    cases = "".join(
+        f"{{{{ {'if' if not number else 'else if'} {_condition(case, value)} }}}}{case.result}"
+        for number, case in enumerate(stage.cases)
+    )
+    otherwise = f"{{{{ else }}}}{_otherwise(stage)}{{{{ end }}}}"
+    return f"{{{{ with .{stage.source} }}}}{fold}{cases}{otherwise}{otherwise}"
+
+
+def _condition(case: Case, value: str) -> str:
+    if not case.prefix:
+        return f"eq {value} {' '.join(map(json.dumps, case.values))}"
+    tests = [f"hasPrefix {json.dumps(beginning)} {value}" for beginning in case.values]
+    return tests[0] if len(tests) == 1 else "or " + " ".join(f"({test})" for test in tests)
+
+
+def _otherwise(stage: Choose) -> str:
+    constant = stage.otherwise or ""
+    kept = f"$.{stage.target}"
+    return f"{{{{ if {kept} }}}}{{{{ {kept} }}}}{{{{ else }}}}{constant}{{{{ end }}}}" if stage.keep else constant
