@@ -37,7 +37,7 @@ _CONTAINERS = (
     re.compile(r"(?P<product>chatwoot)-app-(?P<client>.+)"),
     re.compile(r"agency_stack_(?P<product>wordpress|erpnext|loki|grafana|keycloak|mailu)"),
     re.compile(rf"(?P<product>{_SITE_PRODUCTS})_(?P<site>.+)"),
-    re.compile(r"(?P<client>.+)_(?P<product>wordpress|erpnext|grafana|loki)"),
+    re.compile(r"(?P<client>.+)_(?P<product>wordpress|erpnext|grafana|loki|promtail)"),
     re.compile(r"(?P<client>.+?)_(?P<product>keycloak)_(?P<site>.+)"),
 )
 
