@@ -36,7 +36,7 @@ mv -f -- "$draft" "$file"
 trap - EXIT
 sync -- "$(dirname -- "$file")" 2>/dev/null || sync
 """
-# A link to the draft fails where a file is there: nobody's file is ever replaced by a new one.
+# $2 mode. A link to the draft fails where a file is there: nobody's file is ever replaced by a new one.
 _MAKE = """
 set -eu
 folder=$(dirname -- "$1")
@@ -47,7 +47,7 @@ draft=$(mktemp -- "$1.XXXXXX") || exit 5
 trap 'rm -f -- "$draft"' EXIT
 cat > "$draft"
 chown --reference="$folder" -- "$draft" 2>/dev/null || :
-chmod 640 -- "$draft"
+chmod "$2" -- "$draft"
 sync -- "$draft" 2>/dev/null || sync
 ln -- "$draft" "$1" 2>/dev/null || exit 3
 sync -- "$folder" 2>/dev/null || sync
@@ -117,14 +117,18 @@ class HostFile:
         self._check(self._run(_REPLACE, before.digest, content=text), "written")
         return Content(text, _digest(text.encode()))
 
-    def make(self, text: str) -> None:
-        """Make the file, for its folder's owner to read and write and that folder's group to read.
+    def make(self, text: str, mode: str = "640") -> None:
+        """Make the file, its folder's owner's and group's.
+
+        Args:
+            text: its content.
+            mode: as for chmod; by default for the owner to read and write and the group to read.
 
         Raises:
             Refused: somebody made one meanwhile.
             ConfigurationError: there is no such folder, or it may not be written.
         """
-        self._check(self._run(_MAKE, content=text), "made")
+        self._check(self._run(_MAKE, mode, content=text), "made")
 
     def remove(self, content: Content) -> None:
         """Remove the file, where it still holds ``content``; raises as :meth:`replace`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from agencystack.components.alloy import Alloy, Folder
 from agencystack.components.chatwoot import Chatwoot
 from agencystack.components.erpnext import ErpNext
 from agencystack.components.grafana import Grafana
@@ -20,6 +21,7 @@ from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.execution import Executor
 from agencystack.stack.executors import executor_for
 from agencystack.stack.model import place
+from agencystack.stack.products import Alloy as AlloySettings
 from agencystack.stack.products import Chatwoot as ChatwootSettings
 from agencystack.stack.products import ERPNext as ErpNextSettings
 from agencystack.stack.products import Grafana as GrafanaSettings
@@ -27,6 +29,7 @@ from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.products import Listmonk as ListmonkSettings
 from agencystack.stack.products import Mailu as MailuSettings
 from agencystack.stack.products import WordPress as WordPressSettings
+from agencystack.stack.users import UserRule
 
 WORDPRESS_PATH = "/var/www/html"
 """Where WordPress lies in its official image."""
@@ -121,6 +124,26 @@ def chatwoot(component: Component, context: Context) -> Chatwoot:
             )
         where = _exec(component)
         return Chatwoot(component.ref, executor(component), settings.env_file, settings.restart, container=where.docker)
+
+    return context.connection(component.ref, connect)
+
+
+def alloy(component: Component, context: Context) -> Alloy:
+    """Return the client of an Alloy, which is configured by the folder it is started with."""
+    settings = settings_of(component, AlloySettings)
+
+    def connect() -> Alloy:
+        if settings.config is None:
+            raise ConfigurationError(
+                "is configured by the folder it is started with, and stack.yaml does not say which",
+                component=component.ref,
+                remedy="add config: the folder of *.alloy files, as a path on the machine exec reaches",
+            )
+        where = _exec(component)
+        # All that is run is Alloy's check of a configuration, which starts nothing of it.
+        programs = executor_for(component.ref, where, user=UserRule(name=where.user or "", may_be_root=True))
+        folder = Folder(component.ref, programs.host(), settings.config)
+        return Alloy(component.ref, settings.reached_by_us(), programs, folder, ca_file=ca_file(settings))
 
     return context.connection(component.ref, connect)
 
