@@ -196,7 +196,7 @@ def _wanted_plan(folder: SandboxFolder, real: Real | None, clients: int | None) 
             f"the sandbox in {folder.root} has {len(old.clients)} clients, not {clients}",
             remedy="give another folder with --dir, or leave --clients out",
         )
-    if real not in (None, "auto") and make_plan(len(old.clients), real, obstacles_here(folder)).real != old.real:
+    if real not in (None, "auto") and not old.same_products(make_plan(len(old.clients), real, obstacles_here(folder))):
         raise UsageError(
             f"the sandbox in {folder.root} was made with other real components",
             remedy="give another folder with --dir, or leave --real out",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agencystack.sandbox import keycloak_program
+from agencystack.sandbox.alloy import real_alloy
 from agencystack.sandbox.answering import (
     IMAP_GREETING,
     SMTP_GREETING,
@@ -16,7 +17,9 @@ from agencystack.sandbox.answering import (
     stand_in_answers,
 )
 from agencystack.sandbox.credentials import Credentials
+from agencystack.sandbox.go_programs import ALLOY, LOKI
 from agencystack.sandbox.keycloak import real_keycloak
+from agencystack.sandbox.loki import real_loki
 from agencystack.sandbox.mailstack import MailStack
 from agencystack.sandbox.mailstack import obstacle as mailstack_obstacle
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
@@ -34,6 +37,8 @@ def obstacles_here(folder: SandboxFolder) -> dict[str, str]:
         "wordpress": RealWordPress.available() or unreachable,
         "mail": mailstack_obstacle(folder),
         "keycloak": keycloak_program.obstacle(),
+        "loki": LOKI.obstacle(),
+        "alloy": ALLOY.obstacle(),
     }
     return {name: reason for name, reason in reasons.items() if reason}
 
@@ -48,6 +53,10 @@ def services_of(folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, in
     if plan.is_real("keycloak"):
         password = Credentials(folder.credentials).ensure(KEYCLOAK_PASSWORD)
         services.append(real_keycloak(folder, ports, password))
+    if plan.is_real("loki"):
+        services.append(real_loki(folder, ports))
+    if plan.is_real("alloy"):
+        services.append(real_alloy(folder, ports))
     return services
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from agencystack.sandbox.alloy import config_folder
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
@@ -16,6 +18,7 @@ from agencystack.sandbox.stand_ins import GRAFANA_PASSWORD, KEYCLOAK_PASSWORD, L
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
+from agencystack.stack.model import SHARED
 from agencystack.stack.secrets import Secret
 
 # Who may do what, in the words of each product.
@@ -69,7 +72,7 @@ class _Writer:
     def stack(self) -> dict[str, Any]:
         return {
             "version": 1,
-            "shared": {"components": {"mailu": self._mailu(), **self._keycloak()}},
+            "shared": {"components": {"mailu": self._mailu(), **self._keycloak(), **self._logs()}},
             "clients": {client: self._client(client) for client in self._plan.clients},
         }
 
@@ -79,6 +82,7 @@ class _Writer:
             "ca_file": str(self._folder.ca_file),
             "api_token": self._credentials.reference("mailu/api-token"),
             "hostname": "localhost",
+            "logs": [self._access_log(SHARED, "mailu", "front")],
             "submission": {"host": "localhost", "port": self._ports["smtps"], "security": "tls"},
             "imap": {"host": "localhost", "port": self._ports["imaps"]},
             "sandbox": True,
@@ -104,6 +108,19 @@ class _Writer:
         }
         return {"keycloak": described, "grafana": grafana}
 
+    def _logs(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self._plan.is_real("loki"):
+            found["loki"] = {"url": f"http://{LOOPBACK}:{self._ports['loki']}", "sandbox": True}
+        if self._plan.is_real("alloy"):
+            found["alloy"] = {
+                "url": f"http://{LOOPBACK}:{self._ports['alloy']}",
+                "exec": {"local": True},
+                "config": str(config_folder(self._folder)),
+                "sandbox": True,
+            }
+        return found
+
     def _groups(self, client: str) -> dict[str, Any]:
         if not self._plan.is_real("keycloak"):
             return {}
@@ -127,11 +144,14 @@ class _Writer:
         if self._plan.real["wordpress"]:
             site = real_wordpress(self._folder, self._plan, self._ports).sites()[client]
             # Debian has no WP Mail SMTP, and a sandbox downloads nothing.
-            return self._common(site.url) | {"mailer": "connector", "exec": {"local": True, "path": str(site.path)}}
+            logs = [_log("access", site.access_log), _log("php", site.php_log)]
+            where = {"local": True, "path": str(site.path)}
+            return self._common(site.url) | {"mailer": "connector", "exec": where, "logs": logs}
         stand_in = self._stand_ins.wordpress(client)
         stand_in.up()
         url = self._stand_ins.url(client, "wordpress")
-        return self._common(url) | {"exec": {"local": True, "path": str(stand_in.path)}}
+        logs = [self._access_log(client, "wordpress", "access")]
+        return self._common(url) | {"exec": {"local": True, "path": str(stand_in.path)}, "logs": logs}
 
     def _erpnext(self, client: str) -> dict[str, Any]:
         site = self._stand_ins.erpnext(client)
@@ -141,6 +161,7 @@ class _Writer:
         return self._common(self._stand_ins.url(client, "erpnext")) | {
             "api_key": self._credentials.reference(key),
             "api_secret": self._credentials.reference(secret),
+            "logs": [self._access_log(client, "erpnext", "access")],
         }
 
     def _listmonk(self, client: str) -> dict[str, Any]:
@@ -159,5 +180,12 @@ class _Writer:
             "restart": list(made.restart),
         }
 
+    def _access_log(self, client: str, name: str, stream: str) -> dict[str, str]:
+        return _log(stream, self._folder.access_log(client, name))
+
     def _common(self, url: str) -> dict[str, Any]:
         return {"url": url, "sends_from": [LOOPBACK], "sandbox": True}
+
+
+def _log(stream: str, file: Path) -> dict[str, str]:
+    return {"stream": stream, "file": str(file)}

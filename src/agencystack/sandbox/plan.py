@@ -14,9 +14,16 @@ from agencystack.stack.errors import ConfigurationError, UsageError
 from agencystack.stack.files import write_atomically
 
 # Names --real takes. "mail" is Postfix and Dovecot behind the stand-in of Mailu's REST interface.
-CAN_BE_REAL = ("mail", "wordpress", "keycloak")
-# There is no stand-in of it, and it takes longer to start than all others together: only where somebody names it.
-ON_REQUEST = ("keycloak",)
+CAN_BE_REAL = ("mail", "wordpress", "keycloak", "loki", "alloy")
+# There are no stand-ins of them, and they take more time or memory than all others together: only where somebody
+# names them.
+ON_REQUEST = ("keycloak", "loki", "alloy")
+# What they listen on.
+PORTS_ON_REQUEST = {
+    "keycloak": ("keycloak", "keycloak-management", "grafana"),
+    "loki": ("loki", "loki-grpc"),
+    "alloy": ("alloy",),
+}
 ALWAYS_STAND_INS = ("mailu", "erpnext", "listmonk", "chatwoot")
 # Nothing was recorded from the real product yet.
 UNVERIFIED = ("chatwoot",)
@@ -103,6 +110,10 @@ class SandboxFolder:
         """What the real WordPress keeps."""
         return self.data / "wordpress"
 
+    def access_log(self, client: str, name: str) -> Path:
+        """Where the web server before a stand-in writes what was asked of it."""
+        return self.log / f"{client}-{name}-access.log"
+
     @property
     def chatwoot(self) -> Path:
         """One folder per Chatwoot."""
@@ -138,12 +149,16 @@ class SandboxPlan(BaseModel):
     def port_names(self) -> list[str]:
         """Return what needs a port, whether a stand-in or the real product listens there."""
         products = [f"{client}/{name}" for client in self.clients for name in PER_CLIENT]
-        shared = ["keycloak", "keycloak-management", "grafana"] if self.is_real("keycloak") else []
+        shared = [port for name in ON_REQUEST if self.is_real(name) for port in PORTS_ON_REQUEST[name]]
         return ["mailu", *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
 
     def is_real(self, name: str) -> bool:
         """Say whether a component is the real product; a sandbox made before we knew it does not have it."""
         return self.real.get(name, False)
+
+    def same_products(self, other: SandboxPlan) -> bool:
+        """Say whether the same components are the real products."""
+        return all(self.is_real(name) == other.is_real(name) for name in CAN_BE_REAL)
 
     def stand_in_names(self) -> list[str]:
         """Return the stand-ins that answer HTTP."""

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
+from agencystack.sandbox.access_log import AccessLog
 from agencystack.sandbox.chatwoot import ChatwootFolder, ensure_chatwoot
 from agencystack.sandbox.chatwoot_http import http_app
 from agencystack.sandbox.credentials import Credentials
@@ -24,6 +25,7 @@ from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.tls import MAIL_HOST
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
+from agencystack.stack.model import SHARED
 
 LISTMONK_USER = "agencystack"
 GRAFANA_PASSWORD = "grafana/admin-password"  # noqa: S105 - names the credential
@@ -58,16 +60,19 @@ class StandIns:
 
     def http(self, mailu: MailuStandIn) -> dict[str, AsgiApp]:
         """Return what answers HTTP, by the name of its port."""
-        made: dict[str, AsgiApp] = {"mailu": mailu.app}
+        made: dict[str, AsgiApp] = {"mailu": self._logged(SHARED, "mailu", mailu.app)}
         if "grafana" in self._plan.stand_in_names():
             made["grafana"] = self.grafana()
         for client in self._plan.clients:
-            made[f"{client}/erpnext"] = self.erpnext(client).app
+            made[f"{client}/erpnext"] = self._logged(client, "erpnext", self.erpnext(client).app)
             made[f"{client}/listmonk"] = self.listmonk(client)
             made[f"{client}/chatwoot"] = http_app()
             if not self._plan.real["wordpress"]:
-                made[f"{client}/wordpress"] = self.wordpress(client).app
+                made[f"{client}/wordpress"] = self._logged(client, "wordpress", self.wordpress(client).app)
         return made
+
+    def _logged(self, client: str, name: str, app: AsgiApp) -> AsgiApp:
+        return AccessLog(app, self._folder.access_log(client, name))
 
     def mail(self, mailu: MailuStandIn) -> MailSide:
         """Return the mail side: our own servers, or the desk that Postfix and Dovecot ask."""

@@ -53,6 +53,7 @@ echo "installed";
 """
 _ROUTER = """<?php
 // PHP's web server has no rewriting: what is not a file is WordPress's to answer.
+require __DIR__ . '/access_log.php';
 $path = (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH );
 $file = __DIR__ . '/site' . $path;
 if ( is_file( $file ) || ( '/' !== $path && is_file( rtrim( $file, '/' ) . '/index.php' ) ) ) {
@@ -63,6 +64,7 @@ $_SERVER['PHP_SELF']    = '/index.php';
 chdir( __DIR__ . '/site' );
 require __DIR__ . '/site/index.php';
 """
+_ACCESS_LOG = Path(__file__).with_name("access_log.php")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,16 @@ class RealSite:
     path: Path
     url: str
     admin_password_file: Path
+
+    @property
+    def access_log(self) -> Path:
+        """Requests, as nginx would write them."""
+        return self.path.parent / "log" / "access.log"
+
+    @property
+    def php_log(self) -> Path:
+        """What PHP has to complain of, in the form of a ``debug.log``."""
+        return self.path.parent / "log" / "php.log"
 
 
 class RealWordPress:
@@ -240,11 +252,19 @@ class RealWordPress:
         self._install(site)
         port = int(site.url.rpartition(":")[2])
         log = self._directory / "log" / f"{site.client}-php.log"
-        argv = self.run_as(["php", "-S", f"{LOOPBACK}:{port}", "-t", str(site.path), str(folder / "router.php")])
+        self._make_server_files(site)
+        options = ["-dlog_errors=1", f"-derror_log={site.php_log}", "-S", f"{LOOPBACK}:{port}", "-t", str(site.path)]
+        argv = self.run_as(["php", *options, str(folder / "router.php")])
         child = process.start_detached(
             argv, log=log, record=self._record(site.client), cwd=folder, env={"PATH": SYSTEM_PATH}
         )
         _wait_for_port(port, child, log, "PHP's web server")
+
+    def _make_server_files(self, site: RealSite) -> None:
+        (site.path.parent / "router.php").write_text(_ROUTER)
+        shutil.copyfile(_ACCESS_LOG, site.path.parent / _ACCESS_LOG.name)
+        site.access_log.parent.mkdir(exist_ok=True)
+        self._own(site.access_log.parent)
 
     def _make_site(self, site: RealSite) -> None:
         folder = site.path.parent
@@ -263,7 +283,6 @@ class RealWordPress:
             shutil.copytree(theme, content / "themes" / theme.name, dirs_exist_ok=True)
         (draft / "wp-config.php").write_text(self._wp_config(site.client))
         (draft / "wp-config.php").chmod(0o640)
-        (folder / "router.php").write_text(_ROUTER)
         self._own(draft)
         draft.rename(site.path)
 
