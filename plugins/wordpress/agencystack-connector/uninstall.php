@@ -11,6 +11,9 @@ if ( ! defined( 'WP_UNINSTALL_PLUGIN' ) ) {
 
 delete_option( 'agencystack_connector' );
 delete_option( 'agencystack_connector_sso' );
+delete_option( 'agencystack_connector_health' );
+delete_option( 'agencystack_connector_mail_failed' );
+delete_transient( 'agencystack_health' );
 delete_transient( 'agencystack_sso_keys' );
 foreach ( array( 'agencystack_sso_subject', 'agencystack_sso_made', 'agencystack_password_login' ) as $agencystack_meta ) {
 	delete_metadata( 'user', 0, $agencystack_meta, '', true );

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from agencystack.sandbox import wordpress_health as health
 from agencystack.sandbox import wordpress_mail as mail
 from agencystack.sandbox import wordpress_sso as sso
 from agencystack.sandbox import wordpress_tokens as tokens
@@ -93,6 +94,7 @@ def delete(store: Store, args: Mapping[str, Any]) -> None:
     if args["slug"] == CONNECTOR:
         store.set_option("agencystack_connector", None)
         store.set_option("agencystack_connector_sso", None)
+        store.set_option(health.OPTION, None)
         for user in store.data.users:
             user.subject, user.made_by_sso = "", False
 
@@ -134,6 +136,7 @@ QUERIES: Mapping[str, Handler] = {
     "submission": mail.submission,
     "sso": sso.state,
     "sso_user": sso.user,
+    "health": health.token,
 }
 COMMANDS: Mapping[str, Handler] = {
     "activate_plugin": activate,
@@ -149,6 +152,7 @@ COMMANDS: Mapping[str, Handler] = {
     "restore_sso": sso.restore,
     "sso_forget_user": sso.forget_user,
     "sso_check_token": tokens.check,
+    "write_health": health.write_token,
 }
 
 

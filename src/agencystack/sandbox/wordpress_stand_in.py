@@ -7,10 +7,13 @@ import shlex
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
+from agencystack.sandbox import wordpress_health
 from agencystack.sandbox.interpreter import python_for_products
 from agencystack.sandbox.wordpress import all_can_enter, unprivileged_user
 from agencystack.sandbox.wordpress_login import LoginPages
@@ -18,6 +21,14 @@ from agencystack.sandbox.wordpress_store import SiteData, User
 from agencystack.stack.errors import ConfigurationError
 
 _WP_CONFIG = "<?php\n/** Written by AgencyStack's sandbox: a stand-in, no PHP runs here. */\n$table_prefix = 'wp_';\n"
+
+
+class _ByQuery(Route):
+    """A way to the REST interface that needs no pretty permalinks; without the parameter it is an ordinary page."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match where the parameter is given."""
+        return super().matches(scope) if b"rest_route=" in scope.get("query_string", b"") else (Match.NONE, {})
 
 
 class WordPressStandIn:
@@ -46,7 +57,7 @@ class WordPressStandIn:
     def app(self) -> Starlette:
         """The REST root and the pages people log in by."""
         rest = [Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root)]
-        return Starlette(routes=[*rest, *LoginPages(self.path).routes])
+        return Starlette(routes=[_ByQuery("/", self._root), *rest, *LoginPages(self.path).routes])
 
     def up(self) -> None:
         """Make the folder; a site that is there keeps what it holds.
@@ -85,14 +96,12 @@ class WordPressStandIn:
             for name in (*folders, *files):
                 os.chown(os.path.join(place, name), user.pw_uid, user.pw_gid, follow_symlinks=False)
 
-    async def _root(self, request: Request) -> JSONResponse:
-        if request.path_params.get("rest"):
-            answer = {
-                "code": "rest_no_route",
-                "message": "No route was found matching the URL and request method.",
-                "data": {"status": 404},
-            }
-            return JSONResponse(answer, status_code=404)
+    async def _root(self, request: Request) -> Response:
+        route = "/" + (request.path_params.get("rest") or request.query_params.get("rest_route", "").lstrip("/"))
+        if route == wordpress_health.ROUTE:
+            return await run_in_threadpool(wordpress_health.answer, self.path, request)
+        if route != "/":
+            return wordpress_health.no_route()
         return JSONResponse(
             {
                 "name": self._data.name,

@@ -242,6 +242,14 @@ class WordPress:
         given = {"token": token.reveal(), "nonce": nonce}
         return TokenVerdict.model_validate(self._tell("sso_check_token", given))
 
+    def write_health_token(self, kept: Secret | None) -> None:
+        """Set what the site keeps of the token that opens the details of its health.
+
+        Args:
+            kept: its hash (:func:`agencystack.components.health.token_hash`); None takes the token away.
+        """
+        self._tell("write_health", {"token": kept.reveal() if kept else None})
+
     def write_owner(self, marks: Mapping[str, str | None]) -> None:
         """Mark what belongs to which integration, in the site's own option ``agencystack_owner``.
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from agencystack.components.wordpress.models import MailState, Plugin, Site, SubmissionTry, SubmissionWay
 from agencystack.components.wordpress.sso import SsoState, SsoUser
+from agencystack.stack.secrets import Secret
 
 T = TypeVar("T")
 
@@ -49,6 +50,10 @@ def _marks(data: Any) -> dict[str, str]:
     return {str(what): str(who) for what, who in dict(data["marks"]).items()}
 
 
+def _token(data: Any) -> Secret | None:
+    return None if data["token"] is None else Secret(str(data["token"]))
+
+
 def _tries(data: Any) -> tuple[SubmissionTry, ...]:
     return tuple(SubmissionTry.model_validate(item) for item in data)
 
@@ -57,6 +62,9 @@ SITE: Query[Site] = Query("site", "{}", Site.model_validate)
 PLUGINS: Query[dict[str, Plugin]] = Query("plugins", "{}", _plugins)
 MAIL: Query[MailState] = Query("mail", "{}", MailState.of)
 OWNER: Query[dict[str, str]] = Query("owner", "{}", _marks)
+HEALTH_TOKEN: Query[Secret | None] = Query("health", "{}", _token)
+"""The hash of the token that opens the details of its health; None where there is none."""
+
 SSO: Query[SsoState] = Query("sso", "{}", SsoState.of)
 
 

@@ -243,6 +243,7 @@ function queries() {
 		'submission' => __NAMESPACE__ . '\\submission',
 		'sso'        => __NAMESPACE__ . '\\sso',
 		'sso_user'   => __NAMESPACE__ . '\\sso_user',
+		'health'     => __NAMESPACE__ . '\\health',
 	);
 }
 
@@ -266,5 +267,6 @@ function commands() {
 		'restore_sso'       => __NAMESPACE__ . '\\restore_sso',
 		'sso_forget_user'   => __NAMESPACE__ . '\\sso_forget_user',
 		'sso_check_token'   => __NAMESPACE__ . '\\sso_check_token',
+		'write_health'      => __NAMESPACE__ . '\\write_health',
 	);
 }
