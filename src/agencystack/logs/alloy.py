@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agencystack.logs import catalogue, pipeline, templates
 from agencystack.logs.model import (
     Choose,
+    CopyIfAny,
     Cri,
     Cut,
     Docker,
@@ -134,11 +135,11 @@ def _stage(stage: Stage) -> Iterator[_Block]:
             yield _Block("stage.docker")
         case Cri():
             yield _Block("stage.cri")
-        case Choose() | Put() | PutUnlessAny() | Measure() | Shorten():
+        case Choose() | Put() | PutUnlessAny() | CopyIfAny() | Measure() | Shorten():
             yield _template(*templates.template(stage))
         case Cut():
             yield _template(*templates.template(stage))
-            yield _Block("stage.output", (("source", string(templates.CUT)),))
+            yield from _stage(Output(templates.CUT))
         case _:
             name, attributes = _simple(stage)
             yield _Block(f"stage.{name}", attributes)

@@ -10,6 +10,7 @@ from agencystack.logs import logfmt
 from agencystack.logs.expressions import compiled
 from agencystack.logs.model import (
     Choose,
+    CopyIfAny,
     Cut,
     DropLabels,
     Json,
@@ -50,6 +51,8 @@ def change(stage: Stage) -> Change:
             return lambda each: each.put(stage.target, stage.value)
         case PutUnlessAny():
             return lambda each: each.put(stage.target, "" if any(map(each.text, stage.names)) else stage.value)
+        case CopyIfAny():
+            return lambda each: each.put(stage.target, each.line if _has_any(each.line.lower(), stage.words) else "")
         case Measure() | Cut() | Shorten():
             return lambda each: _sized(each, stage)
         case Labels() | StaticLabels() | KeepLabels() | DropLabels() | Metadata():
@@ -137,6 +140,10 @@ def _chosen(each: Passing, stage: Choose) -> str:
         if text and (text.startswith(case.values) if case.prefix else text in case.values):
             return case.result
     return (each.text(stage.target) if stage.keep else None) or stage.otherwise or ""
+
+
+def _has_any(text: str, words: tuple[str, ...]) -> bool:
+    return any(word in text for word in words)
 
 
 def _sized(each: Passing, stage: Measure | Cut | Shorten) -> None:

@@ -162,6 +162,14 @@ class PutUnlessAny:
 
 
 @dataclass(frozen=True)
+class CopyIfAny:
+    """Set `target` to the line when, in lower case, it has one of `words` in it, else remove it."""
+
+    target: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Replace:
     """Replace what the groups of every match captured by a constant, in the line or in an extracted value."""
 
@@ -274,8 +282,9 @@ class Cri:
 
 
 Stage = (
-    Multiline | Regex | Json | Logfmt | Timestamp | Choose | Put | PutUnlessAny | Replace | Measure | Cut | Shorten
-    | When | WhenLabel | Labels | StaticLabels | KeepLabels | DropLabels | Metadata | Output | Drop | Docker | Cri
+    Multiline | Regex | Json | Logfmt | Timestamp | Choose | Put | PutUnlessAny | CopyIfAny | Replace | Measure | Cut
+    | Shorten | When | WhenLabel | Labels | StaticLabels | KeepLabels | DropLabels | Metadata | Output | Drop
+    | Docker | Cri
 )  # fmt: skip
 
 

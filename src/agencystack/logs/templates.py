@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from agencystack.logs.model import Case, Choose, Cut, Measure, Put, PutUnlessAny, Shorten
+from agencystack.logs.model import Case, Choose, CopyIfAny, Cut, Measure, Put, PutUnlessAny, Shorten
 
 CUT = "agencystack_cut"
 """The extracted value that holds a shortened line."""
@@ -13,7 +13,11 @@ CUT_MARK = " [cut by agencystack]"
 """Stands at the end of a line that was shortened."""
 
 
-def template(stage: Choose | Put | PutUnlessAny | Measure | Shorten | Cut) -> tuple[str, str]:
+Template = Choose | Put | PutUnlessAny | CopyIfAny | Measure | Shorten | Cut
+"""The stages that are template stages of Alloy."""
+
+
+def template(stage: Template) -> tuple[str, str]:
     """Return the extracted value a template stage sets, and its template; one that yields no text removes the value."""
     match stage:
         case Choose():
@@ -25,6 +29,12 @@ def template(stage: Choose | Put | PutUnlessAny | Measure | Shorten | Cut) -> tu
         case PutUnlessAny():
             present = " ".join(f".{name}" for name in stage.names)
             return stage.target, f"{{{{ if or {present} }}}}{{{{ else }}}}{stage.value}{{{{ end }}}}"
+        case CopyIfAny():
+            found = " ".join(f"(contains {json.dumps(word)} $line)" for word in stage.words)
+            return (
+                stage.target,
+                f"{{{{ $line := ToLower .Entry }}}}{{{{ if or {found} }}}}{{{{ .Entry }}}}{{{{ end }}}}",
+            )
         case Measure():
             return stage.target, f"{{{{ if gt (len .Entry) {stage.above} }}}}yes{{{{ end }}}}"
         case Shorten():
