@@ -103,9 +103,7 @@ RECIPES = {
         # It is from the days of Go 1.21 and ends at once with two patterns that newer ones take for a conflict.
         settings=("httpmuxgo121=1",),
         without=(
-            Lines(
-                "internal/component/all/all.go", drop="internal/component/", keep=f'/component/({ALLOY_COMPONENTS})"'
-            ),
+            Lines("internal/component/all/all.go", drop="internal/component/", keep=ALLOY_COMPONENTS),
             Lines("main.go", drop=r'(discovery/consulagent|discovery/install|integrations/install)"'),
             # `alloy convert`, which would bring all components back.
             Lines("internal/converter/converter.go", drop=r"(otelcol|prometheus|promtail|static)convert|case Input"),
