@@ -42,7 +42,7 @@ class HttpHost:
             self._dispatch,
             interface="asgi3",
             http="h11",
-            ws="none",
+            ws="wsproto",
             lifespan="off",
             proxy_headers=False,
             log_config=None,

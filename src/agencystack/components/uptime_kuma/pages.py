@@ -35,8 +35,9 @@ class StatusPages:
             if ABSENT in refused.message:
                 return None
             raise
-        public = self.public(slug)
-        return None if public is None else StatusPage(dict(answer["config"]), public)
+        # A page that was just made lists nothing, and for 5 minutes the public may be told that there is none
+        # (apicache; emptied by saving a page, not by making one).
+        return StatusPage(dict(answer["config"]), self.public(slug) or ())
 
     def public(self, slug: str) -> tuple[PageGroup, ...] | None:
         """Return what everybody sees on a page, None where there is none; up to 5 minutes old unless it was saved."""
