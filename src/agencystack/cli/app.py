@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
-from agencystack.cli import installation, roles, sandbox, secret, setup, snippet
+from agencystack.cli import installation, logs, roles, sandbox, secret, setup, snippet
 from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
@@ -37,6 +37,7 @@ app.add_typer(integrations, name="integration")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(secret.app, name="secret")
 app.add_typer(roles.app, name="roles")
+app.add_typer(logs.app, name="logs")
 installation.register(app)
 snippet.register(integrations)
 setup.register(app)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agencystack.cli.installation import ComponentsOutput, DoctorOutput
+from agencystack.cli.logs import EntryOutput
 from agencystack.cli.roles import RolesOutput
 from agencystack.cli.sandbox import SandboxOutput
 from agencystack.cli.terminal import DoneOutput
@@ -24,6 +25,7 @@ ALL_OUTPUTS: dict[str, type[BaseModel]] = {
     "doctor": DoctorOutput,
     "sandbox": SandboxOutput,
     "roles": RolesOutput,
+    "log-entry": EntryOutput,
     "done": DoneOutput,
 }
 """The models by the name of their schema: ``run`` is in ``run.schema.json``."""
