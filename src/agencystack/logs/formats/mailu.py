@@ -12,7 +12,9 @@ from agencystack.logs.formats.mailu_front import FRONT, NGINX_ERROR
 from agencystack.logs.formats.redis import redis
 from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Timestamp
 
-_DATED = Multiline(rf"^(?:{postfix.SYSLOG_TIME} |[\w.]+ \([A-Z]+\): |[A-Z]+:[\w.]+:|[A-Z][a-z]+: )")
+_DATED = Multiline(
+    rf"^(?:{postfix.SYSLOG_TIME} |[\w.]+ \([A-Z]+\): |[A-Z]+:[\w.]+:|(?:Debug|Info|Warning|Error|Fatal|Panic): )"
+)
 """What begins an entry of Postfix or Dovecot, or of the start program, whose tracebacks are one entry."""
 
 SMTP = Format(

@@ -22,7 +22,7 @@ _LINE = Regex(
 )
 """gunicorn's `[.. +0000] [pid] [INFO] ..` and Flask's `[..,123] INFO in module: ..`."""
 
-_WARNING = Regex(r"^(?P<file>/\S+):(?P<line>\d+): (?P<logger>\w*?)(?P<word>Warning): ")
+_WARNING = Regex(r"^(?P<file>/\S+):(?P<line>\d+): (?P<logger>\w*?(?P<word>Warning)): ")
 
 _LOGIN = Regex(
     r"^Login attempt for: (?:<User )?'?(?P<user>.*[^'>])'?>?/(?P<process>[\w-]+)/\w+ from: (?P<address>[^\s/]+)/\S*: "

@@ -35,7 +35,8 @@ REFUSAL = Regex(
 
 PEER = Regex(
     r"^(?:client=|(?:dis)?connect from |[a-z ]+ after .* from |non-SMTP command from )?[^\s\[]*\[(?P<address>[^\]]+)\]"
-    r"(?:, sasl_method=[^,]+, sasl_username=(?P<user>\S+)|: SASL \S+ authentication (?P<sasl>failed)(?:: (?P<reason>.*))?)?",
+    r"(?:, sasl_method=[^,]+, sasl_username=(?P<user>\S+)"
+    r"|: SASL \S+ authentication (?P<sasl>failed)(?:: (?P<reason>.*))?)?",
     source="message",
 )
 
