@@ -12,6 +12,7 @@ from agencystack.components.erpnext import ErpNext
 from agencystack.components.grafana import Grafana
 from agencystack.components.keycloak import AdminLogin, Keycloak
 from agencystack.components.listmonk import Listmonk
+from agencystack.components.loki import Loki
 from agencystack.components.mailu import Mailu
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
@@ -27,6 +28,7 @@ from agencystack.stack.products import ERPNext as ErpNextSettings
 from agencystack.stack.products import Grafana as GrafanaSettings
 from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.products import Listmonk as ListmonkSettings
+from agencystack.stack.products import Loki as LokiSettings
 from agencystack.stack.products import Mailu as MailuSettings
 from agencystack.stack.products import WordPress as WordPressSettings
 from agencystack.stack.users import UserRule
@@ -144,6 +146,23 @@ def alloy(component: Component, context: Context) -> Alloy:
         programs = executor_for(component.ref, where, user=UserRule(name=where.user or "", may_be_root=True))
         folder = Folder(component.ref, programs.host(), settings.config)
         return Alloy(component.ref, settings.reached_by_us(), programs, folder, ca_file=ca_file(settings))
+
+    return context.connection(component.ref, connect)
+
+
+def loki(component: Component, context: Context) -> Loki:
+    """Return the client of a Loki."""
+    settings = settings_of(component, LokiSettings)
+
+    def connect() -> Loki:
+        return Loki(
+            component.ref,
+            settings.reached_by_us(),
+            tenant=settings.tenant,
+            user=settings.user or "",
+            password=context.resolve(settings.password) if settings.password else None,
+            ca_file=ca_file(settings),
+        )
 
     return context.connection(component.ref, connect)
 

@@ -136,17 +136,13 @@ class Alloy:
             self._components = {component.name: component for component in listed}
         return self._components
 
-    def component(self, name: str) -> dict[str, Any] | None:
-        """Return all that Alloy tells of one component (arguments, exports, debug information), None where it has none.
-
-        Args:
-            name: as in :attr:`Health.name`.
-        """
-        answer = self._api.send("GET", f"/api/v0/web/components/{name}")
+    def matched(self, label: str) -> tuple[str, ...] | None:
+        """Return the files a ``local.file_match`` finds, as Alloy sees them; None where there is no such component."""
+        answer = self._api.send("GET", f"/api/v0/web/components/local.file_match.{label}")
         if answer.status_code == 404:
             return None
-        data = self._api.decode(answer)
-        return data if isinstance(data, dict) else None
+        exports = {str(value["name"]): _plain(value["value"]) for value in self._api.decode(answer).get("exports", [])}
+        return tuple(str(target["__path__"]) for target in exports.get("targets") or ())
 
     def validate(self, name: str, text: str) -> bool:
         """Have Alloy check the folder as it would be with a file changed; return whether there was an Alloy to ask.
@@ -225,6 +221,15 @@ class Alloy:
                 raise BadAnswer(f"answered {answer.status_code} to GET /metrics", component=self.where)
             self._metrics = answer.text
         return self._metrics
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Alloy's syntax, which its interface shows with its type."""
+    if value["type"] == "array":
+        return [_plain(item) for item in value["value"]]
+    if value["type"] == "object":
+        return {member["key"]: _plain(member["value"]) for member in value["value"]}
+    return value.get("value")
 
 
 def change_file(alloy: Alloy, name: str, text: str | None, names: Callable[[str], Collection[str]]) -> None:

@@ -1,0 +1,93 @@
+"""What components tell of themselves in numbers: scraped by Alloy, written to the stack's Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agencystack.engine.integration import Site
+from agencystack.integrations.monitoring.collected import identifier
+from agencystack.integrations.monitoring.stores import Login, basic_auth
+from agencystack.logs.alloy import string as quoted
+from agencystack.stack.errors import ComponentRef
+
+ALWAYS = ("grafana", "loki")
+"""Products that answer ``/metrics`` without being told to, and without asking who wants to know."""
+
+MINUTE = "60s"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One address that tells numbers.
+
+    Args:
+        ref: whose they are.
+        url: as Alloy reaches it, with its path.
+        login: who asks, where it wants to know.
+    """
+
+    ref: ComponentRef
+    url: str
+    login: Login | None = None
+
+
+def metrics_targets(site: Site) -> Iterator[Target]:
+    """Yield what a site's application exports; further products are added here, with the login they want."""
+    application = site.application
+    if application.ref.name in ALWAYS:
+        yield Target(application.ref, f"{application.settings.reached_by_components().rstrip('/')}/metrics")
+
+
+def scraping(targets: Iterable[Target], receiver: str) -> Iterator[str]:
+    """Yield the blocks that fetch the numbers of ``targets``.
+
+    Args:
+        targets: where they are.
+        receiver: what takes them: ``prometheus.remote_write.agencystack.receiver``.
+    """
+    for number, target in enumerate(targets, 1):
+        again = (str(number),) if number > 1 else ()
+        address = urlsplit(target.url)
+        yield f"""prometheus.scrape {quoted(identifier(target.ref.client, target.ref.name, *again))} {{
+\ttargets = [{{
+\t\t"__address__" = {quoted(address.netloc)},
+\t\t"client"      = {quoted(target.ref.client)},
+\t\t"component"   = {quoted(target.ref.name)},
+\t}}]
+\tforward_to      = [{receiver}]
+\tjob_name        = "agencystack"
+\tscheme          = {quoted(address.scheme)}
+\tmetrics_path    = {quoted(address.path or "/metrics")}
+\tscrape_interval = {quoted(MINUTE)}{basic_auth(target.login, 1)}
+}}
+"""
+
+
+def of_alloy(ref: ComponentRef, receiver: str) -> Iterator[str]:
+    """Yield the blocks by which Alloy tells its own numbers."""
+    name = identifier(ref.client, ref.name)
+    yield f"""prometheus.exporter.self {quoted(name)} {{ }}
+"""
+    yield f"""discovery.relabel {quoted(name)} {{
+\ttargets = prometheus.exporter.self.{name}.targets
+
+\trule {{
+\t\ttarget_label = "client"
+\t\treplacement  = {quoted(ref.client)}
+\t}}
+
+\trule {{
+\t\ttarget_label = "component"
+\t\treplacement  = {quoted(ref.name)}
+\t}}
+}}
+"""
+    yield f"""prometheus.scrape {quoted(name)} {{
+\ttargets         = discovery.relabel.{name}.output
+\tforward_to      = [{receiver}]
+\tjob_name        = "agencystack"
+\tscrape_interval = {quoted(MINUTE)}
+}}
+"""
