@@ -107,6 +107,14 @@ def has_zone(layout: str) -> bool:
     return layout in _UNIX or bool({"offset", "abbreviation"} & set(_layout(layout, None).pattern.groupindex))
 
 
+def is_complete(layout: str) -> bool:
+    """Return whether a layout has at least month, day and hour."""
+    if layout in _UNIX:
+        return True
+    parts = set(_layout(layout, None).pattern.groupindex)
+    return bool({"month", "month_name"} & parts) and {"day", "hour"} <= parts
+
+
 @cache
 def _layout(layout: str, zone: str | None) -> Layout:
     layout = _PREDEFINED.get(layout, layout)
