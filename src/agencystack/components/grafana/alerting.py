@@ -118,6 +118,11 @@ class Alerting:
         # Versions before 10.1 answer with an empty group where there is none.
         return group if group is not None and group.rules else None
 
+    def rule(self, uid: str) -> dict[str, Any] | None:
+        """Return one rule, or None."""
+        answer = self._calls.get(f"{PROVISIONING}/alert-rules/{quote(uid, safe='')}")
+        return None if answer is None else self._calls.parsed(dict, answer)
+
     def create_rule(self, rule: Mapping[str, Any]) -> None:
         """Make one rule under its ``uid``, in its ``folderUID`` and ``ruleGroup``; a group is made with its first rule.
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import secrets as random_source
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agencystack.components.dns import SystemResolver, compare_dns
 from agencystack.components.mail import Submission
-from agencystack.components.mailbox import IMAPS, Mailbox, Received
+from agencystack.components.mailbox import Received
 from agencystack.components.mailu import Mailu
 from agencystack.engine.integration import Evidence, Proof, Site
-from agencystack.integrations import products
 from agencystack.integrations.email.mailbox import MailAccount
+from agencystack.integrations.probe_mailbox import ARRIVAL_SECONDS, probe_mailbox
 from agencystack.stack.errors import ComponentError, ConfigurationError
-from agencystack.stack.products import Mailu as MailuSettings
-from agencystack.stack.secrets import generate
 
-PROBE = "agencystack-probe-"
-"""Begins the local part of every probe mailbox; its comment says until when it may stand."""
-
-COMMENT = "agencystack probe, may be deleted after "
-ARRIVAL_SECONDS = 90.0
-LIFETIME = timedelta(hours=1)
 DNS_SECONDS = 3.0
 
 Send = Callable[[str, str, str], Mapping[str, Any]]
@@ -46,25 +36,17 @@ class MailArrives(Proof):
 
     def run(self) -> Evidence:
         """Send, wait, compare."""
-        mailu = self._account.mailu
-        sweep(mailu)
-        nonce = random_source.token_hex(8)
-        address = f"{PROBE}{nonce}@{self._site.domain}"
-        until = (datetime.now(UTC) + LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ")
-        mailu.create_user(address, generate(32), f"{COMMENT}{until}")
-        try:
-            # A token opens it also where mailu.env says AUTH_REQUIRE_TOKENS; it goes with the mailbox.
-            _, password = mailu.create_token(address, f"{COMMENT}{until}")
-            shown = self._sent(address, nonce)
-            mailbox = self._mailbox(address, password)
-            arrived = mailbox.wait_for(nonce, ARRIVAL_SECONDS)
-        finally:
-            mailu.delete_user(address)
+        provider = self._site.provider
+        if provider is None:
+            raise ConfigurationError("has no mail server to read from", component=self._site.application.ref)
+        with probe_mailbox(self._account.mailu, provider, self._site.domain) as probe:
+            shown = self._sent(probe.address, probe.nonce)
+            arrived = probe.wait()
         if arrived is None:
             return Evidence(
                 ok=False,
                 seen=dict(shown),
-                reason=f"sent, but not in {address} after {ARRIVAL_SECONDS:g} s: look at Mailu's queue and log",
+                reason=f"sent, but not in {probe.address} after {ARRIVAL_SECONDS:g} s: look at Mailu's queue and log",
             )
         return self._judge(arrived, dict(shown))
 
@@ -78,20 +60,6 @@ class MailArrives(Proof):
                 hint = f"its token is good from {networks} only: compare sends_from in stack.yaml with Mailu's log"
                 error.remedy = "; ".join(filter(None, (error.remedy, hint)))
             raise
-
-    def _mailbox(self, address: str, password: Any) -> Mailbox:
-        provider = self._site.provider
-        if provider is None:
-            raise ConfigurationError("has no mail server to read from", component=self._site.application.ref)
-        settings = products.settings_of(provider, MailuSettings)
-        return Mailbox(
-            provider.ref,
-            settings.imap.host or settings.tls_name(),
-            address,
-            password,
-            port=settings.imap.port or IMAPS,
-            ca_file=products.ca_file(settings),
-        )
 
     def _judge(self, mail: Received, shown: dict[str, Any]) -> Evidence:
         """Say what the mail shows, and what of it is wrong."""
@@ -121,15 +89,6 @@ class MailArrives(Proof):
         if not signed:
             wrong.append(f"it carries no DKIM signature of {domain}")
         return Evidence(ok=not wrong, seen=seen, reason="; ".join(wrong))
-
-
-def sweep(mailu: Mailu) -> None:
-    """Remove probe mailboxes that a killed run left; those of a run that is still going stay."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for user in mailu.users():
-        ours = user.email.startswith(PROBE) and user.comment.startswith(COMMENT)
-        if ours and user.comment.removeprefix(COMMENT) < now:
-            mailu.delete_user(user.email)
 
 
 def dns_state(site: Site, mailu: Mailu, domain: str) -> dict[str, str]:

@@ -13,10 +13,11 @@ from agencystack.engine.integration import Capability, Proof, Site, Support, Uns
 from agencystack.engine.resource import Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations import products
-from agencystack.integrations.email.arrival import LIFETIME, PROBE, MailArrives
+from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
 from agencystack.integrations.keycloak_realm import LoginRealm
+from agencystack.integrations.probe_mailbox import LIFETIME, PROBE
 from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.secrets import Secret, generate
 

@@ -32,16 +32,24 @@ _ROWS: Mapping[str, Callable[[Scope], tuple[Row, ...]]] = {
 
 
 def uid_of(*parts: str) -> str:
-    """Return the uid of what is ours in Grafana; longer than Grafana takes, its end becomes a hash.
+    """Return the uid of what is ours in Grafana.
 
     Args:
         parts: owner, component, and for a rule its name.
     """
-    name = "-".join(("as", *parts))
+    return shortened("-".join(("as", *parts)))
+
+
+def shortened(name: str) -> str:
+    """Return a name of at most 40 characters, as long as Grafana takes; of a longer one the end becomes a hash."""
     if len(name) <= LONGEST_UID:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: LONGEST_UID - len(digest) - 1]}-{digest}"
+
+
+ALL = uid_of("all", "overview")
+"""The dashboard that shows all clients."""
 
 
 def of_component(scope: Scope) -> Board:
@@ -70,7 +78,7 @@ def of_owner(owner: str, title: str, *, metrics: bool) -> Board:
 def of_all(*, metrics: bool) -> Board:
     """Return the overview of all clients."""
     return Board(
-        uid_of("all", "overview"),
+        ALL,
         "Overview (all clients)",
         "Where to look first.",
         (TAG,),

@@ -1,0 +1,335 @@
+"""Alert rules of an application: what counts as trouble, and how Grafana is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agencystack.engine.integration import Site
+from agencystack.integrations.monitoring.dashboards import logql, uid_of
+from agencystack.integrations.monitoring.dashboards.model import Scope, Source
+from agencystack.stack.errors import ConfigurationError
+
+LABEL = "agencystack"
+"""Label of every rule of ours; its value is the owner, and notifications are routed by it."""
+
+EXPRESSION = "__expr__"
+RUNBOOK = "docs/monitoring.md"
+TROUBLE = "error|critical"
+
+
+class Severity(StrEnum):
+    """How soon somebody should look."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Limits(BaseModel):
+    """What ``stack.yaml`` may say under ``integrations.monitoring.<application>.settings.alerts``.
+
+    Attributes:
+        off: names of rules that are not wanted.
+        server_errors_percent: share of answers 5xx within 10 minutes, in per cent.
+        server_errors_at_least: answers 5xx within 10 minutes below which the share says nothing.
+        php_fatals: within 10 minutes.
+        failed_logins: from one address within 15 minutes.
+        errors: lines of level error or worse, of one ERPNext site, within 10 minutes.
+        failed_jobs: of one kind within an hour.
+        stuck_minutes: without any job that ended, while ERPNext logs other things.
+        mail_bounced: mails that came back within an hour.
+        mail_rejected: mails not taken within 15 minutes.
+        mail_waiting: different mails put off within an hour.
+        silent_minutes: without any line of the application.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    off: tuple[str, ...] = ()
+    server_errors_percent: float = Field(default=5, gt=0, le=100)
+    server_errors_at_least: int = Field(default=10, ge=0)
+    php_fatals: int = Field(default=0, ge=0)
+    failed_logins: int = Field(default=20, ge=1)
+    errors: int = Field(default=10, ge=0)
+    failed_jobs: int = Field(default=3, ge=0)
+    stuck_minutes: int = Field(default=60, ge=5, le=1440)
+    mail_bounced: int = Field(default=20, ge=0)
+    mail_rejected: int = Field(default=500, ge=0)
+    mail_waiting: int = Field(default=50, ge=0)
+    silent_minutes: int = Field(default=60, ge=5, le=1440)
+
+    @classmethod
+    def of(cls, site: Site) -> Limits:
+        """Return what ``stack.yaml`` says for an application.
+
+        Raises:
+            ConfigurationError: a limit is unknown or makes no sense; all of them are named.
+        """
+        try:
+            return cls.model_validate(site.setting("alerts", {}))
+        except ValidationError as error:
+            mistakes = error.errors(include_url=False, include_input=False)
+            wrong = "; ".join(f"{'.'.join(str(part) for part in m['loc'])}: {m['msg']}" for m in mistakes)
+            place = f"clients.{site.client}.integrations.monitoring.{site.application.ref.name}.settings.alerts"
+            raise ConfigurationError(
+                f"{place} is wrong: {wrong}",
+                component=site.application.ref,
+                remedy=f"the limits are {', '.join(cls.model_fields)} (docs/monitoring.md)",
+            ) from error
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """One rule.
+
+    Args:
+        name: unique in its application; part of its uid, and its heading in the documentation.
+        title: what is wrong when it fires.
+        expr: LogQL or PromQL; one value for each thing that can be in trouble.
+        above: it fires for values above this.
+        minutes: how far back a query looks.
+        lasting: minutes it must hold before anybody is told.
+        severity: how soon somebody should look.
+        summary: for the mail, with Grafana's templates.
+        source: the store it asks.
+        when_blind: what it is where its query fails, in Grafana's words. ``OK`` for all but one: a log store that is
+            down would else be told once for each rule. The rule on silence says it for all of them.
+    """
+
+    name: str
+    title: str
+    expr: str
+    above: float
+    summary: str
+    minutes: int = 10
+    lasting: int = 0
+    severity: Severity = Severity.WARNING
+    source: Source = Source.LOKI
+    when_blind: str = "OK"
+
+
+def rules_of(scope: Scope, limits: Limits) -> tuple[AlertRule, ...]:
+    """Return the rules of an application; those that are switched off are left out."""
+    made = (*_OF.get(scope.component, _no_more)(scope, limits), *_common(scope, limits))
+    return tuple(rule for rule in made if rule.name not in limits.off)
+
+
+def unknown(scope: Scope, limits: Limits) -> tuple[str, ...]:
+    """Return what is switched off and is no rule of that application."""
+    names = {rule.name for rule in rules_of(scope, limits.model_copy(update={"off": ()}))}
+    return tuple(name for name in limits.off if name not in names)
+
+
+def _common(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    logs, minutes = scope.logs, limits.silent_minutes
+    yield AlertRule(
+        "failed-logins",
+        "many failed logins from one address",
+        f"{logql.count(logs.event('login_failed'), '15m', 'address')} > {limits.failed_logins}",
+        limits.failed_logins,
+        "{{ $labels.address }} failed to log in {{ $values.B }} times within 15 minutes",
+        minutes=15,
+    )
+    yield AlertRule(
+        "silent",
+        "nothing is logged",
+        f"sum(absent_over_time({logs.of()} [{minutes}m]))",
+        0,
+        f"no line for {minutes} minutes: it is down, or its logs are not collected any more",
+        minutes=minutes,
+        when_blind="Error",
+    )
+
+
+def _wordpress(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    yield _server_errors(scope, limits)
+    yield AlertRule(
+        "php-fatals",
+        "PHP fails",
+        logql.count(scope.logs.event("php_fatal"), "10m"),
+        limits.php_fatals,
+        "{{ $values.B }} fatal errors within 10 minutes: visitors see a white page",
+        severity=Severity.CRITICAL,
+    )
+
+
+def _erpnext(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    logs, stuck = scope.logs, f"{limits.stuck_minutes}m"
+    yield _server_errors(scope, limits)
+    yield AlertRule(
+        "errors",
+        "a site reports errors",
+        f"{logql.count(logs.of(level=TROUBLE), '10m', 'site')} > {limits.errors}",
+        limits.errors,
+        "{{ $labels.site }}: {{ $values.B }} errors within 10 minutes",
+    )
+    yield AlertRule(
+        "failed-jobs",
+        "background jobs fail",
+        f"{logql.count(logs.event('job_failed'), '1h', 'job')} > {limits.failed_jobs}",
+        limits.failed_jobs,
+        "{{ $labels.job }} failed {{ $values.B }} times within an hour",
+        minutes=60,
+    )
+    ended = logs.of("worker", where=logql.event("job_ok", "job_failed"))
+    yield AlertRule(
+        "stuck-workers",
+        "workers are stuck",
+        # Only while it logs at all: where it does not, the rule on silence says so.
+        f"sum(absent_over_time({ended} [{stuck}])) and {logql.count(logs.of(), stuck)} > 0",
+        0,
+        f"no background job ended for {limits.stuck_minutes} minutes",
+        minutes=limits.stuck_minutes,
+        severity=Severity.CRITICAL,
+    )
+
+
+def _mailu(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    logs = scope.logs
+    yield AlertRule(
+        "bounces",
+        "mail comes back",
+        logql.count(logs.event("mail_bounced"), "1h"),
+        limits.mail_bounced,
+        "{{ $values.B }} mails bounced within an hour: a block list, or a mailbox that was taken over",
+        minutes=60,
+    )
+    yield AlertRule(
+        "rejects",
+        "much mail is rejected",
+        logql.count(logs.event("mail_rejected"), "15m"),
+        limits.mail_rejected,
+        "{{ $values.B }} mails were not taken within 15 minutes: a flood of spam, or a wrong setting",
+        minutes=15,
+        lasting=15,
+    )
+    yield AlertRule(
+        "deferred-queue",
+        "mail waits",
+        logql.distinct(logs.event("mail_deferred"), "queue_id", "1h"),
+        limits.mail_waiting,
+        "{{ $values.B }} mails were put off by other servers within an hour",
+        minutes=60,
+        lasting=15,
+    )
+
+
+def _listmonk(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    yield AlertRule(
+        "errors",
+        "it reports errors",
+        logql.count(scope.logs.of(level=TROUBLE), "10m"),
+        limits.errors,
+        "{{ $values.B }} errors within 10 minutes",
+    )
+
+
+def _uptime_kuma(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    if scope.metrics:
+        yield AlertRule(
+            "monitor-down",
+            "a monitor is down",
+            "max by (monitor_name) (monitor_status == bool 0)",
+            0,
+            "{{ $labels.monitor_name }} does not answer, seen from outside",
+            lasting=5,
+            severity=Severity.CRITICAL,
+            source=Source.PROMETHEUS,
+        )
+
+
+def _no_more(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    return iter(())
+
+
+def _server_errors(scope: Scope, limits: Limits) -> AlertRule:
+    failed = scope.logs.of("access", where='status=~"5.."')
+    answered = scope.logs.of("access", where='status!=""')
+    enough = f"{logql.count(failed, '10m')} > {limits.server_errors_at_least}"
+    return AlertRule(
+        "server-errors",
+        "many server errors",
+        f"{logql.share(failed, answered, '10m')} and {enough}",
+        limits.server_errors_percent,
+        "{{ $values.B }} per cent of all answers within 10 minutes were 5xx",
+        severity=Severity.CRITICAL,
+    )
+
+
+_OF: Mapping[str, Callable[[Scope, Limits], Iterator[AlertRule]]] = {
+    "erpnext": _erpnext,
+    "keycloak": _no_more,
+    "listmonk": _listmonk,
+    "mailu": _mailu,
+    "uptime-kuma": _uptime_kuma,
+    "wordpress": _wordpress,
+}
+
+
+def title_of(rule: AlertRule, scope: Scope) -> str:
+    """Return how Grafana names a rule; unique in its folder."""
+    return f"{scope.component}: {rule.title}"
+
+
+def to_json(
+    rule: AlertRule, scope: Scope, folder_uid: str, sources: Mapping[Source, str], receiver: str | None
+) -> dict[str, Any]:
+    """Return a rule as Grafana takes it.
+
+    Args:
+        rule: the rule.
+        scope: the application.
+        folder_uid: the folder it is kept in.
+        sources: uid of the data source of each kind of query.
+        receiver: contact point it names itself; None where the notification policies decide.
+    """
+    uid = sources[rule.source]
+    asked: dict[str, Any] = {"expr": rule.expr, "queryType": "instant"}
+    if rule.source is Source.PROMETHEUS:
+        asked = {"expr": rule.expr, "instant": True, "range": False}
+    beyond = {"evaluator": {"type": "gt", "params": [rule.above]}}
+    data = [
+        _step("A", uid, {**asked, "datasource": {"type": rule.source.value, "uid": uid}}, minutes=rule.minutes),
+        _step("B", EXPRESSION, {"type": "reduce", "expression": "A", "reducer": "last"}),
+        _step("C", EXPRESSION, {"type": "threshold", "expression": "B", "conditions": [beyond]}),
+    ]
+    named = {"notification_settings": {"receiver": receiver}} if receiver else {}
+    return {
+        "uid": uid_of(scope.owner, scope.component, rule.name),
+        "orgID": 1,
+        "folderUID": folder_uid,
+        "ruleGroup": scope.component,
+        "title": title_of(rule, scope),
+        "condition": "C",
+        "data": data,
+        # No line of the kind that is counted is good news; the rule on silence asks for their absence itself.
+        "noDataState": "OK",
+        "execErrState": rule.when_blind,
+        "for": f"{rule.lasting}m" if rule.lasting else "0s",
+        "annotations": {
+            "summary": f"{scope.component} ({scope.title}): {rule.summary}",
+            "runbook": f"{RUNBOOK}#{rule.name}",
+            "dashboard": uid_of(scope.owner, scope.component),
+        },
+        "labels": {LABEL: scope.owner, "component": scope.component, "severity": rule.severity.value},
+        "isPaused": False,
+        **named,
+    }
+
+
+def _step(ref: str, uid: str, model: Mapping[str, Any], *, minutes: int = 0) -> dict[str, Any]:
+    # The last two are what Grafana would add by itself; said here, nothing differs when it is read back.
+    whole: dict[str, Any] = {**model, "refId": ref, "intervalMs": 1000, "maxDataPoints": 43200}
+    if uid == EXPRESSION:
+        whole["datasource"] = {"type": EXPRESSION, "uid": EXPRESSION}
+    return {
+        "refId": ref,
+        "queryType": str(model.get("queryType", "")),
+        "relativeTimeRange": {"from": minutes * 60, "to": 0},
+        "datasourceUid": uid,
+        "model": whole,
+    }
