@@ -12,7 +12,6 @@ from agencystack.sandbox.ports import LOOPBACK
 
 PORTS = ("alloy",)
 BASE = "agencystack-sandbox.alloy"
-# Without a single file Alloy does not start.
 BASE_TEXT = """// The sandbox's own; integrations add files beside it.
 logging {
   level  = "info"
