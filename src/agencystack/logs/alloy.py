@@ -127,10 +127,9 @@ def _blocks(stages: Iterable[Stage]) -> Iterator[_Block]:
 
 def _stage(stage: Stage) -> Iterator[_Block]:
     match stage:
-        case When():
-            yield _match(f"|~ {json.dumps(stage.pattern, ensure_ascii=False)}", "agencystack", "", stage.stages)
-        case WhenLabel():
-            yield _match("", stage.name, stage.value, stage.stages)
+        case When() | WhenLabel():
+            chosen = ("selector", string(selector(stage)))
+            yield _Block("stage.match", (chosen,), tuple(_blocks(stage.stages)))
         case Docker():
             yield _Block("stage.docker")
         case Cri():
@@ -145,10 +144,11 @@ def _stage(stage: Stage) -> Iterator[_Block]:
             yield _Block(f"stage.{name}", attributes)
 
 
-def _match(line_filter: str, label: str, value: str, stages: tuple[Stage, ...]) -> _Block:
-    """A selector needs a label; the one that no entry has is empty, so it fits every entry."""
-    selector = f'{{{label}="{value}"}} {line_filter}'.rstrip()
-    return _Block("stage.match", (("selector", string(selector)),), tuple(_blocks(stages)))
+def selector(stage: When | WhenLabel) -> str:
+    """Return what a match stage selects by, of which Alloy wants a label: the one no entry has is empty in all."""
+    if isinstance(stage, WhenLabel):
+        return f'{{{stage.name}="{stage.value}"}}'
+    return f'{{agencystack=""}} |~ {json.dumps(stage.pattern, ensure_ascii=False)}'
 
 
 def _template(target: str, template: str) -> _Block:
