@@ -78,6 +78,11 @@ def test_values_without_quotes_as_old_keycloaks_write_them_are_read() -> None:
     assert (entry.metadata["user"], entry.metadata["reason"]) == ("nobody@acme.example", "user_not_found")
 
 
+def test_a_realm_without_a_name_in_the_line_is_its_id() -> None:
+    line = REFUSED.format(user="anna").replace('realmName="acme", ', "")
+    assert read_one("keycloak", "server", line).metadata["realm"] == "015f234b"
+
+
 def test_without_a_name_the_user_is_the_id() -> None:
     line = HEAD.format(level="INFO ") + f'type="LOGOUT", {IDS}, ipAddress="203.0.113.7"'
     metadata = read_one("keycloak", "server", line).metadata

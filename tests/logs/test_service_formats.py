@@ -11,7 +11,7 @@ from agencystack.engine.runlog import RunLog
 from agencystack.stack.secrets import Secret
 from tests.logs.reading import read, read_one
 
-# Grafana's and Chatwoot's lines are in the form their sources and users show; no product of ours wrote them.
+# Chatwoot's lines, and this one of a later Grafana, are in the form their sources and users show: none was recorded.
 GRAFANA_REFUSED = (
     'logger=context userId=0 orgId=0 uname= t=2026-11-22T13:08:42.281472211Z level=info msg="Request Completed" '
     "method=POST path=/login status=401 remote_addr=203.0.113.7 time_ms=15 duration=15.61585ms size=94 "

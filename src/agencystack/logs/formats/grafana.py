@@ -1,7 +1,7 @@
 """Grafana, Loki and Alloy: `key=value` lines (logfmt).
 
-Loki 3.7.8 and Alloy 1.0.0 were recorded. Grafana's lines are from its documentation and from lines people quoted in
-its issues (11 and 12): not verified against the product.
+Recorded from Grafana 10.0.0, Loki 3.7.8 and Alloy 1.0.0. Grafana's JSON form and what later versions add to a refused
+request (`errorReason`, `errorMessageID`) are from its documentation and from lines quoted in its issues.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GRAFANA_LOGIN = Regex(
     r' msg="(?:Request Completed" method=\w+ path=/login(?:/\w+)? status=(?P<refusal>[45])'
     r'|(?P<login>Successful Login)" User=(?P<user>\S+))'
 )
-"""A refused login; the line of `authn.service` before it has no address, so it is not the event."""
+"""A refused login: of the two lines Grafana writes of it, this is the one that has an address in every version."""
 
 _GRAFANA_NAMES = (
     ("word", "level"),
@@ -31,7 +31,7 @@ _GRAFANA_NAMES = (
 GRAFANA = Format(
     component="grafana",
     stream="server",
-    about="Grafana: requests it refused or failed, logins, alerting, plugins (not verified against the product)",
+    about="Grafana: requests it refused or failed, logins, alerting, plugins",
     stages=(
         Logfmt((("time", "t"), *_GRAFANA_NAMES)),
         Json((("time", "t"), *_GRAFANA_NAMES, ("reason", "error"))),

@@ -1,10 +1,10 @@
 """Keycloak: its console log in both forms, with the events of its logger `org.keycloak.events`.
 
-Recorded from Keycloak 22.0.5, 25.0.6 and 26.7.5. Refused logins are logged by default, at WARN. Successful ones are
+Recorded from Keycloak 22.0.5, 23.0.7, 25.0.6 and 26.7.5. Refused logins are logged by default, at WARN. Successful ones are
 DEBUG unless Keycloak runs with `--spi-events-listener-jboss-logging-success-level=info` (26 also takes
 `--spi-events-listener--jboss-logging--success-level=info`); no realm setting is needed, every realm has the listener.
 
-Up to 23 Keycloak writes values without quotes and with their line ends: there a user name can forge what follows it.
+Up to 22 Keycloak writes values without quotes and with their line ends: there a user name can forge what follows it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _UNDATED = Regex(r"^(?P<word>WARNING): |^(?P<start>Updating the configuration|Ru
 _VALUE = r'(?:[^"\\]|\\.)*'
 
 _EVENT = Regex(
-    r'^(?:type|operationType)="(?P<verdict>\w+)", realmId="[^"]*", realmName="(?P<realm>[^"]*)", '
+    r'^(?:type|operationType)="(?P<verdict>\w+)", realmId="(?:[^"]*", realmName=")?(?P<realm>[^"]*)", '
     rf'clientId="(?:null|(?P<oidc_client>{_VALUE}))", userId="(?:null|(?P<user>[^"]*))"(?:, sessionId="[^"]*")?, '
     r'ipAddress="(?P<address>[^"]*)"(?:, error="(?P<reason>[^"]*)"|, reason="(?P<cause>[^"]*)"'
     r'|, resourceType="[^"]*", resourcePath="(?:null|(?P<path>[^"]*))")?',
     source="message",
 )
-"""Since 24. Events of administrators have `operationType` and the path of what they changed."""
+"""Since 23, which has no `realmName` yet. Administrators' events have `operationType` and the path they changed."""
 
 _NAME = Regex(rf', username="(?P<user>{_VALUE})"', source="message")
 """The name a person typed, where there is one, instead of the id."""
@@ -54,7 +54,7 @@ _OLD_EVENT = Regex(
     r"|, resourceType=[^,\s]+, resourcePath=(?:null|(?P<path>[^,\s]+)))?",
     source="message",
 )
-"""Up to 23; the realm is its id."""
+"""Up to 22; the realm is its id."""
 
 _OLD_NAME = Regex(r", username='?(?P<user>[^'\",\n]+)", source="message")
 
@@ -72,9 +72,9 @@ _KEY = rf"\b(?:{'|'.join(_SECRETS)}|updated_\w+|previous_\w+)="
 
 _MASKS = (
     Replace(
-        rf'{_KEY}(?:"((?:[^"\\]|\\.)*)"'  # since 24
+        rf'{_KEY}(?:"((?:[^"\\]|\\.)*)"'  # since 23
         r'|\\"((?:[^"\\]|\\\\\\"|\\[^"])*)\\"'  # the same within JSON
-        r"|('[^']*'|[^,\s\"'\\]+))",  # up to 23
+        r"|('[^']*'|[^,\s\"'\\]+))",  # up to 22
         MASK,
     ),
     Replace(r"\bCode '([^']*)' already used for userSession '([^']*)'", MASK),
