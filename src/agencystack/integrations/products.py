@@ -14,6 +14,7 @@ from agencystack.components.keycloak import AdminLogin, Keycloak
 from agencystack.components.listmonk import Listmonk
 from agencystack.components.loki import Loki
 from agencystack.components.mailu import Mailu
+from agencystack.components.uptime_kuma import UptimeKuma
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
 from agencystack.stack.component import Component as Settings
@@ -30,6 +31,7 @@ from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.products import Listmonk as ListmonkSettings
 from agencystack.stack.products import Loki as LokiSettings
 from agencystack.stack.products import Mailu as MailuSettings
+from agencystack.stack.products import UptimeKuma as UptimeKumaSettings
 from agencystack.stack.products import WordPress as WordPressSettings
 from agencystack.stack.users import UserRule
 
@@ -163,6 +165,24 @@ def loki(component: Component, context: Context) -> Loki:
             password=context.resolve(settings.password) if settings.password else None,
             ca_file=ca_file(settings),
         )
+
+    return context.connection(component.ref, connect)
+
+
+def uptime_kuma(component: Component, context: Context) -> UptimeKuma:
+    """Return the client of an Uptime Kuma; it logs in once a run, as logins are counted there."""
+    settings = settings_of(component, UptimeKumaSettings)
+
+    def connect() -> UptimeKuma:
+        if settings.admin_password is None:
+            raise ConfigurationError(
+                "can only be configured as its user, and stack.yaml has no password",
+                component=component.ref,
+                remedy="add admin_password, and admin_user where it is not admin",
+            )
+        password, user = context.resolve(settings.admin_password), settings.admin_user or "admin"
+        authority = ca_file(settings)
+        return UptimeKuma(component.ref, settings.reached_by_us(), user=user, password=password, ca_file=authority)
 
     return context.connection(component.ref, connect)
 
