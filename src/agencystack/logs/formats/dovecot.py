@@ -35,4 +35,4 @@ OBSTACLE = Choose("level", source="obstacle", cases=(Case(("",), "warning", pref
 METADATA = ("process", "user", "address", "method", "reason")
 
 MASKS = (Replace(r"\bsubject=(.*?)(?:, \w+=|$)", "***"),)
-"""Subjects, which the plugin `mail_log` may log."""
+MASKED = "subjects, where the plugin mail_log logs them"

@@ -1,8 +1,9 @@
 """Keycloak: its console log in both forms, with the events of its logger `org.keycloak.events`.
 
-Recorded from Keycloak 22.0.5, 23.0.7, 25.0.6 and 26.7.5. Refused logins are logged by default, at WARN. Successful ones are
-DEBUG unless Keycloak runs with `--spi-events-listener-jboss-logging-success-level=info` (26 also takes
-`--spi-events-listener--jboss-logging--success-level=info`); no realm setting is needed, every realm has the listener.
+Recorded from Keycloak 22.0.5, 23.0.7, 25.0.6 and 26.7.5. Refused logins are logged by default, at WARN. Successful
+ones are DEBUG unless Keycloak runs with `--spi-events-listener-jboss-logging-success-level=info` (26 also takes
+`--spi-events-listener--jboss-logging--success-level=info`). The realm's event listener `jboss-logging` has to be on, as
+it is in every new realm.
 
 Up to 22 Keycloak writes values without quotes and with their line ends: there a user name can forge what follows it.
 """

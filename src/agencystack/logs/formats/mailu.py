@@ -57,7 +57,7 @@ IMAP = Format(
     known_by=("word",),
     metadata=("event", *dovecot.METADATA, "exception"),
     masks=dovecot.MASKS,
-    masked="subjects, where the plugin mail_log logs them",
+    masked=dovecot.MASKED,
 )
 
 ANTISPAM = Format(

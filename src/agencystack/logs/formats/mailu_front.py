@@ -51,4 +51,5 @@ FRONT = Format(
     known_by=("status", "word"),
     metadata=("event", "address", "user", "method", "path", "status", "bytes", "agent", "process", "reason"),
     masks=dovecot.MASKS,
+    masked=dovecot.MASKED,
 )
