@@ -153,6 +153,8 @@ class KeycloakService:
             "http-enabled": "true",
             "http-host": LOOPBACK,
             "http-port": str(self.ports["keycloak"]),
+            # Logins that succeed are logged, too.
+            "spi-events-listener-jboss-logging-success-level": "info",
             **self._address(),
         }
         if self._major >= 24:

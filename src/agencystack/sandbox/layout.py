@@ -99,6 +99,7 @@ class _Writer:
             "admin_user": "admin",
             "mail_of": self._plan.clients[0],
             "admin_password": self._credentials.reference(KEYCLOAK_PASSWORD),
+            "logs": [_log("server", self._folder.log / "keycloak.log")],
             "sandbox": True,
         }
         grafana = {
@@ -111,12 +112,14 @@ class _Writer:
     def _logs(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self._plan.is_real("loki"):
-            found["loki"] = {"url": f"http://{LOOPBACK}:{self._ports['loki']}", "sandbox": True}
+            url = f"http://{LOOPBACK}:{self._ports['loki']}"
+            found["loki"] = {"url": url, "logs": [_log("server", self._folder.log / "loki.log")], "sandbox": True}
         if self._plan.is_real("alloy"):
             found["alloy"] = {
                 "url": f"http://{LOOPBACK}:{self._ports['alloy']}",
                 "exec": {"local": True},
                 "config": str(config_folder(self._folder)),
+                "logs": [_log("server", self._folder.log / "alloy.log")],
                 "sandbox": True,
             }
         return found
