@@ -151,7 +151,6 @@ class Endpoint:
             BadAnswer: it is one, in a form that is not known.
         """
         data = body_of(answer)
-        data = data.get("message") if isinstance(data, dict) and isinstance(data.get("message"), dict) else data
         if not isinstance(data, dict) or data.get("from") != SIGNATURE:
             return None
         return parse(self.where, data)

@@ -83,6 +83,7 @@ class ConnectorSettings(BaseModel):
     end_session_url: Text = ""
     roles_claim: Text = ""
     managed_roles: Annotated[tuple[str, ...], BeforeValidator(_lines)] = ()
+    health_token_hash: Text = ""
     modified: str = ""
 
 

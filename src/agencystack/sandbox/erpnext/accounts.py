@@ -119,8 +119,14 @@ def _check_connector(work: Work, settings: Document, _: Document | None) -> None
     unknown = [role for role in roles if role in AUTOMATIC_ROLES or not work.transaction.get("Role", role)]
     if unknown:
         raise invalid(f"Not roles that can be given: {', '.join(unknown)}")
-    if not settings["sso_enabled"]:
-        return
+    if settings["sso_enabled"]:
+        _check_sign_on(settings, roles)
+    kept = settings.get("health_token_hash")
+    if kept and not re.fullmatch("[0-9a-f]{64}", kept):
+        raise invalid("Health Token Hash must be a hash, never the token itself")
+
+
+def _check_sign_on(settings: Document, roles: tuple[str, ...]) -> None:
     for field, label in (("issuer", "Issuer"), ("jwks_url", "Key Set URL"), ("end_session_url", "End Session URL")):
         address = settings.get(field) or ""
         if not address.startswith(("https://", "http://")) and (address or field != "end_session_url"):

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from agencystack.sandbox.erpnext import health
 from agencystack.sandbox.erpnext.behaviours import all_documents
 from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, add_settings, give_birth
 from agencystack.sandbox.erpnext.browser import Sessions, Visit, session_cookies
@@ -37,7 +38,7 @@ from agencystack.sandbox.erpnext.gate import Gate
 from agencystack.sandbox.erpnext.language import said_in
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.mail_servers import Patience
-from agencystack.sandbox.erpnext.methods import Methods, from_json
+from agencystack.sandbox.erpnext.methods import Methods, from_json, versions
 from agencystack.sandbox.erpnext.sending import Mail
 from agencystack.sandbox.erpnext.social_login import SocialLogin
 from agencystack.sandbox.erpnext.store import Store
@@ -116,6 +117,9 @@ class ErpNextStandIn:
             arguments = _arguments(request, raw)
             call = _call(request, path, arguments)
             work.user = _user(work, call.authorization) if call.authorization else self._sessions.user(work, call.sid)
+            if self._connector and call.path == health.PATH and call.method == "GET":
+                installed = {name: about["version"] for name, about in versions(self._connector).items()}
+                return health.answer(work, request.headers.get(health.TOKEN_HEADER, ""), installed)
             page = self._gate.answer(work, _visit(request, call))
             if page is not None:
                 work.transaction.commit()

@@ -30,7 +30,7 @@ def _app_folder() -> Path:
     return (shipped if shipped.is_dir() else package.parents[1] / "plugins") / "erpnext" / APP
 
 
-def _part(name: str) -> Any:
+def part(name: str) -> Any:
     """Return a module of the app that needs no Frappe."""
     folder = str(_app_folder())
     if folder not in sys.path:
@@ -56,14 +56,14 @@ class Connector:
         self._attempts: dict[str, _Remembered] = {}
         self._behind: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._attempt, self._claims, self._token = (_part(f"sso.{name}") for name in ("attempt", "claims", "token"))
-        self._provider, self._redirects = _part("sso.provider"), _part("sso.redirects")
-        self._refused: type[Exception] = _part("sso.refusals").LoginRefused
+        self._attempt, self._claims, self._token = (part(f"sso.{name}") for name in ("attempt", "claims", "token"))
+        self._provider, self._redirects = part("sso.provider"), part("sso.redirects")
+        self._refused: type[Exception] = part("sso.refusals").LoginRefused
 
     @property
     def version(self) -> str:
         """The app's version."""
-        return str(_part("").__version__)
+        return str(part("").__version__)
 
     def enabled(self, work: Work) -> bool:
         """Say whether the app takes part in logins."""

@@ -65,6 +65,7 @@ CONNECTOR_SETTINGS = DocType(
         *data("issuer jwks_url end_session_url"),
         Field("roles_claim", default="roles"),
         Field("managed_roles", "Text"),
+        *data("health_token_hash"),
     ),
     is_single=True,
 )

@@ -5,6 +5,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.permissions import AUTOMATIC_ROLES
 
+from agencystack_connector.health_report import is_hash
 from agencystack_connector.sso.settings import lines
 
 
@@ -21,6 +22,10 @@ class AgencyStackSettings(Document):
 			frappe.throw(_("Not roles that can be given: {0}").format(", ".join(unknown)))
 		if self.sso_enabled:
 			self._refuse_without_basics(roles)
+		if self.health_token_hash and not is_hash(self.health_token_hash):
+			frappe.throw(
+				_("{0} must be a hash, never the token itself").format(self.meta.get_label("health_token_hash"))
+			)
 
 	def _refuse_without_basics(self, roles):
 		for field in ("issuer", "jwks_url", "end_session_url"):
