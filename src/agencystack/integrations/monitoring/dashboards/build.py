@@ -17,6 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     DataSourceRef,
     DataTransformerConfig,
+    DynamicConfigValue,
     FieldColorModeId,
     GridPos,
     Threshold,
@@ -43,7 +44,20 @@ SHORTEST_STEP = "1m"
 """Shorter intervals make many queries of little use; sparse logs would show gaps."""
 
 LINES = 200
+COUNT = "locale"
+"""Grafana's unit for whole numbers that are not shortened to thousands."""
+
 EVERYTHING = "$__all"
+
+COLOURS: Mapping[str, str] = {
+    "/^2\\d\\d$|_ok$|^mail_sent$|^no action$/": "green",
+    "/^3\\d\\d$|^info$/": "blue",
+    "/^debug$/": "text",
+    "/^4\\d\\d$|^warning$|^mail_deferred$|^greylist$|^add header$/": "orange",
+    "/^5\\d\\d$|_failed$|^error$|^mail_bounced$|^reject$/": "red",
+    "/^critical$|^mail_rejected$/": "purple",
+}
+"""What a series is called decides its colour, the same on every dashboard; others get one of Grafana's choosing."""
 
 Builder: TypeAlias = stat.Panel | timeseries.Panel | table.Panel | logs.Panel
 
@@ -106,7 +120,7 @@ def _number(panel: Panel) -> stat.Panel:
     ]
     return (
         stat.Panel()
-        .unit(panel.unit)
+        .unit(COUNT if panel.unit == "short" else panel.unit)
         .decimals(1 if panel.unit == "percent" else 0)
         .thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
         .graph_mode(shapes.BigValueGraphMode.NONE)
@@ -129,6 +143,9 @@ def _course(panel: Panel) -> timeseries.Panel:
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     )
+    for pattern, colour in COLOURS.items():
+        fixed = DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})
+        made.override_by_regexp(pattern, [fixed])
     if panel.kind is Kind.LINES:
         return made.draw_style(shapes.GraphDrawStyle.LINE).fill_opacity(10).show_points(shapes.VisibilityMode.AUTO)
     stacked = common.StackingConfig().mode(shapes.StackingMode.NORMAL)
@@ -139,7 +156,13 @@ def _table(panel: Panel) -> table.Panel:
     value = {"Value #A": _VALUES.get(panel.unit, "Count")}
     tidy = DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": value})
     largest = common.TableSortByFieldState().display_name(value["Value #A"]).desc(True)
-    return table.Panel().unit(panel.unit).show_header(True).with_transformation(tidy).sort_by([largest])
+    return (
+        table.Panel()
+        .unit(COUNT if panel.unit == "short" else panel.unit)
+        .show_header(True)
+        .with_transformation(tidy)
+        .sort_by([largest])
+    )
 
 
 def _lines(_: Panel) -> logs.Panel:
@@ -180,6 +203,8 @@ def _choice(choice: Choice, uid: str) -> dashboard.QueryVariable:
     asked: dict[str, object] = {"label": choice.label, "stream": choice.of, "type": 1, "refId": "choice"}
     return (
         dashboard.QueryVariable(choice.label)
+        # Grafana finds a variable by its id, which must be its name; the SDK's own default is the same for all.
+        .id(choice.label)
         .label(choice.label.capitalize())
         .datasource(DataSourceRef(type_val="loki", uid=uid))
         .query(asked)
@@ -188,7 +213,7 @@ def _choice(choice: Choice, uid: str) -> dashboard.QueryVariable:
         .multi(True)
         .include_all(True)
         .all_value(".+")
-        .current(VariableOption(selected=True, text="All", value=EVERYTHING))
+        .current(VariableOption(selected=True, text=["All"], value=[EVERYTHING]))
     )
 
 
