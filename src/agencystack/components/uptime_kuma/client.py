@@ -148,6 +148,15 @@ class UptimeKuma:
         """
         return self._connection.beats.wait(monitor_id, lambda beat: beat.status is status, limit)
 
+    def settled(self, monitor_id: int, limit: float) -> Heartbeat | None:
+        """Wait until a monitor has an answer that is no retry; return its newest heartbeat, None for none.
+
+        Args:
+            monitor_id: of the monitor.
+            limit: seconds.
+        """
+        return self._connection.beats.wait(monitor_id, lambda beat: beat.status is not Status.PENDING, limit)
+
     def push(self, token: str, message: str) -> None:
         """Report to a push monitor that its job went well.
 
