@@ -17,6 +17,7 @@ from agencystack.stack.execution import Executor
 from agencystack.stack.secrets import redact
 
 VALIDATION_SECONDS = 60.0
+RELOAD_SECONDS = 60.0
 SETTLING_SECONDS = 10.0
 """How long components may take to say how they are after a reload; they do at once, but on a loaded machine."""
 POLL_SECONDS = 0.1
@@ -176,7 +177,13 @@ class Alloy:
             Unavailable: it cannot be reached, so whether it read the folder is not known.
         """
         self.forget()
-        answer = self._api.send("POST", "/-/reload", timeout=VALIDATION_SECONDS)
+        try:
+            answer = self._api.send("POST", "/-/reload", timeout=RELOAD_SECONDS)
+        except Unavailable as error:
+            # A `loki.write` that is changed or removed first delivers what it holds, for as long as that takes
+            # (internal/component/common/loki/client, Manager.StopWithDrain).
+            error.remedy += "; an Alloy that holds entries for a Loki that is gone waits for it: restart Alloy then"
+            raise
         if not answer.is_success:
             raise Refused(
                 f"does not load its configuration: {redact(answer.text).strip()[:MOST_WORDS]}", component=self.where
