@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from pydantic import ValidationError
 
 from agencystack.components.grafana.calls import Calls
+from agencystack.components.grafana.mailing import SmtpSettings
 from agencystack.components.grafana.people import Membership, Organisation, Person, User
 from agencystack.components.grafana.sso import CALLBACK, PROVIDER, OAuthSettings
 from agencystack.components.http import HttpApi
@@ -164,6 +165,15 @@ class Grafana:
         answer = self._api.send("GET", CALLBACK, redirects=True)
         query = parse_qs(urlsplit(answer.headers.get("location", "")).query)
         return query["client_id"][0] if "client_id" in query else None
+
+    def smtp(self) -> SmtpSettings:
+        """Return how it sends mail, wherever that was set.
+
+        Raises:
+            AuthenticationFailed: the credential is no server administrator's.
+        """
+        said = self._api.call("GET", "/api/admin/settings")
+        return self._parsed(lambda answer: SmtpSettings.model_validate(answer["smtp"]), said)
 
     def wait_until_well(self, limit: float = START_LIMIT) -> None:
         """Return when it is well, after a restart.
