@@ -14,7 +14,14 @@ from agencystack.sandbox.alloy import config_folder
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
-from agencystack.sandbox.stand_ins import GRAFANA_PASSWORD, KEYCLOAK_PASSWORD, LISTMONK_USER, StandIns, domain_of
+from agencystack.sandbox.stand_ins import (
+    GRAFANA_PASSWORD,
+    KEYCLOAK_PASSWORD,
+    LISTMONK_USER,
+    UPTIME_KUMA_PASSWORD,
+    StandIns,
+    domain_of,
+)
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_service import real_wordpress
 from agencystack.stack.files import private_folder, write_atomically
@@ -72,8 +79,20 @@ class _Writer:
     def stack(self) -> dict[str, Any]:
         return {
             "version": 1,
-            "shared": {"components": {"mailu": self._mailu(), **self._keycloak(), **self._logs()}},
+            "shared": {"components": {**self._always_shared(), **self._keycloak(), **self._logs()}},
             "clients": {client: self._client(client) for client in self._plan.clients},
+        }
+
+    def _always_shared(self) -> dict[str, Any]:
+        return {"mailu": self._mailu(), "uptime-kuma": self._uptime_kuma()}
+
+    def _uptime_kuma(self) -> dict[str, Any]:
+        return {
+            "url": f"http://localhost:{self._ports['uptime-kuma']}",
+            "admin_user": "admin",
+            "admin_password": self._credentials.reference(UPTIME_KUMA_PASSWORD),
+            "sends_from": [LOOPBACK],
+            "sandbox": True,
         }
 
     def _mailu(self) -> dict[str, Any]:
@@ -141,6 +160,8 @@ class _Writer:
                 "listmonk": self._listmonk(client),
                 "chatwoot": self._chatwoot(client),
             },
+            # Nothing listens on port 25 here.
+            "integrations": {"monitoring": {"mailu": {"settings": {"smtp_port": 0}}}},
         }
 
     def _wordpress(self, client: str) -> dict[str, Any]:

@@ -125,6 +125,7 @@ class Api:
             Route("/api/", _redirect("/api/v1/", 302)),
             Route("/api", _redirect("/api/", 308)),
             Route("/ping", lambda _: HTMLResponse("")),
+            Route("/health", lambda _: Response(status_code=204)),
         ]
         self.app = Starlette(routes=routes, exception_handlers={404: lambda *_: HTMLResponse(NOT_FOUND, 404)})
         self.app.router.redirect_slashes = False

@@ -24,7 +24,9 @@ PORTS_ON_REQUEST = {
     "loki": ("loki", "loki-grpc"),
     "alloy": ("alloy",),
 }
-ALWAYS_STAND_INS = ("mailu", "erpnext", "listmonk", "chatwoot")
+ALWAYS_STAND_INS = ("mailu", "uptime-kuma", "erpnext", "listmonk", "chatwoot")
+# Of them, those all clients share.
+SHARED_STAND_INS = ("mailu", "uptime-kuma")
 # Nothing was recorded from the real product yet.
 UNVERIFIED = ("chatwoot",)
 PER_CLIENT = ("erpnext", "listmonk", "chatwoot", "wordpress")
@@ -150,7 +152,7 @@ class SandboxPlan(BaseModel):
         """Return what needs a port, whether a stand-in or the real product listens there."""
         products = [f"{client}/{name}" for client in self.clients for name in PER_CLIENT]
         shared = [port for name in ON_REQUEST if self.is_real(name) for port in PORTS_ON_REQUEST[name]]
-        return ["mailu", *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
+        return [*SHARED_STAND_INS, *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
 
     def is_real(self, name: str) -> bool:
         """Say whether a component is the real product; a sandbox made before we knew it does not have it."""
@@ -163,7 +165,7 @@ class SandboxPlan(BaseModel):
     def stand_in_names(self) -> list[str]:
         """Return the stand-ins that answer HTTP."""
         chosen = [name for name in PER_CLIENT if not self.real.get(name)]
-        shared = ["mailu", "grafana"] if self.is_real("keycloak") else ["mailu"]
+        shared = [*SHARED_STAND_INS, *(["grafana"] if self.is_real("keycloak") else [])]
         return [*shared, *(f"{client}/{name}" for client in self.clients for name in chosen)]
 
 

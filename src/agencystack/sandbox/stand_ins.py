@@ -23,12 +23,14 @@ from agencystack.sandbox.mailu import MailuStandIn
 from agencystack.sandbox.plan import SandboxFolder, SandboxPlan
 from agencystack.sandbox.ports import LOOPBACK
 from agencystack.sandbox.tls import MAIL_HOST
+from agencystack.sandbox.uptime_kuma import UptimeKumaStandIn
 from agencystack.sandbox.wordpress import unprivileged_user
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 from agencystack.stack.model import SHARED
 
 LISTMONK_USER = "agencystack"
 GRAFANA_PASSWORD = "grafana/admin-password"  # noqa: S105 - names the credential
+UPTIME_KUMA_PASSWORD = "uptime-kuma/admin-password"  # noqa: S105 - names the credential
 KEYCLOAK_PASSWORD = "keycloak/admin-password"  # noqa: S105 - names the credential
 MAIL_DOMAIN = MAIL_HOST.partition(".")[2]
 
@@ -61,6 +63,7 @@ class StandIns:
     def http(self, mailu: MailuStandIn) -> dict[str, AsgiApp]:
         """Return what answers HTTP, by the name of its port."""
         made: dict[str, AsgiApp] = {"mailu": self._logged(SHARED, "mailu", mailu.app)}
+        made["uptime-kuma"] = self.uptime_kuma()
         if "grafana" in self._plan.stand_in_names():
             made["grafana"] = self.grafana()
         for client in self._plan.clients:
@@ -124,6 +127,14 @@ class StandIns:
             self._folder.data / "grafana",
             root_url=f"http://localhost:{self._ports['grafana']}",
             admin_password=self._credentials.ensure(GRAFANA_PASSWORD).reveal(),
+        )
+
+    def uptime_kuma(self) -> UptimeKumaStandIn:
+        """Return the Uptime Kuma all clients share; it trusts the sandbox's authority."""
+        return UptimeKumaStandIn(
+            self._folder.data / "uptime-kuma",
+            password=self._credentials.ensure(UPTIME_KUMA_PASSWORD).reveal(),
+            ca_file=self._folder.ca_file,
         )
 
     def chatwoot(self, client: str) -> ChatwootFolder:
