@@ -130,8 +130,9 @@ def written_to(url: str, name: str = "test") -> str:
     """Return what writes to a Loki."""
     return f"""loki.write "{name}" {{
 	endpoint {{
-		url        = "{url}/loki/api/v1/push"
-		batch_wait = "100ms"
+		url                 = "{url}/loki/api/v1/push"
+		batch_wait          = "100ms"
+		max_backoff_retries = 0
 	}}
 }}
 """
