@@ -281,6 +281,17 @@ def test_webmail_lines_are_known(line: str, event: str | None) -> None:
     assert (entry.parsed, entry.metadata.get("event")) == (True, event)
 
 
+def test_session_ids_of_webmail_are_masked() -> None:
+    said = (
+        "userlogins: <canary42> Successful login for anna@acme.example (ID: 3) from 203.0.113.7 in session canary42rest"
+    )
+    entry = read_one(
+        "mailu", "webmail", f'[22-Nov-2026 18:17:08] WARNING: [pool php] child 7 said into stdout: "{said}"'
+    )
+    assert "canary42rest" not in entry.line
+    assert (entry.metadata["event"], entry.metadata["user"]) == ("login_ok", "anna@acme.example")
+
+
 STREAMS = ("front", "admin", "imap", "smtp", "antispam", "webmail", "redis", "resolver")
 
 

@@ -7,6 +7,7 @@ before the log is set up have no time at all. What a refused login is called dif
 from __future__ import annotations
 
 from agencystack.logs.formats.postfix import SYSLOG_TIME
+from agencystack.logs.masking import MASK
 from agencystack.logs.model import Case, Choose, Regex, Replace
 
 LINE = Regex(
@@ -34,5 +35,5 @@ OBSTACLE = Choose("level", source="obstacle", cases=(Case(("",), "warning", pref
 
 METADATA = ("process", "user", "address", "method", "reason")
 
-MASKS = (Replace(r"\bsubject=(.*?)(?:, \w+=|$)", "***"),)
+MASKS = (Replace(r"\bsubject=(.*?)(?:, \w+=|$)", MASK),)
 MASKED = "subjects, where the plugin mail_log logs them"

@@ -10,7 +10,8 @@ from agencystack.logs.formats import dovecot, postfix, rspamd, wording
 from agencystack.logs.formats.mailu_admin import ADMIN
 from agencystack.logs.formats.mailu_front import FRONT, NGINX_ERROR
 from agencystack.logs.formats.redis import redis
-from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Timestamp
+from agencystack.logs.masking import MASK
+from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Replace, Timestamp
 
 _DATED = Multiline(
     rf"^(?:{postfix.SYSLOG_TIME} |[\w.]+ \([A-Z]+\): |[A-Z]+:[\w.]+:|(?:Debug|Info|Warning|Error|Fatal|Panic): )"
@@ -71,9 +72,11 @@ ANTISPAM = Format(
 
 _FPM = Regex(r"^\[(?P<time>\d{2}-[A-Z][a-z]{2}-\d{4} \d{2}:\d{2}:\d{2})(?:\.\d+)?\] (?P<word>[A-Z]+): (?P<message>.*)")
 
+# `NAME: <beginning of the session id> TEXT` (program/lib/Roundcube/rcube.php, write_log; Mailu sets log_driver=stdout),
+# which PHP-FPM puts into a line of its own.
 _ROUNDCUBE = Regex(
     r"(?:^|\")(?P<logger>errors|userlogins|sendmail|imap|smtp|sql): (?:<\w+> )?"
-    r"(?:.*?(?P<outcome>Login failed|Successful login|Failed login) for (?P<user>\S+) .*?from (?P<address>[\w.:]*\w))?"
+    r"(?:.*?(?P<outcome>Login failed|Successful login|Failed login) for (?P<user>\S+) .* from (?P<address>[\da-fA-F.:]*[.:][\da-fA-F]+)\b)?"
 )
 
 WEBMAIL = Format(
@@ -96,6 +99,8 @@ WEBMAIL = Format(
     ),
     known_by=("word", "logger"),
     metadata=("event", "user", "address", "logger"),
+    masks=(Replace(r" in session (\w+)", MASK),),
+    masked="Roundcube's session ids",
 )
 
 RESOLVER = Format(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from agencystack.logs.formats import wording
 from agencystack.logs.formats.web_servers import COMBINED
+from agencystack.logs.masking import MASK
 from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Replace, Timestamp
 
 _FIRSTLINE = Multiline(
@@ -85,6 +86,6 @@ ADMIN = Format(
         "event", "user", "address", "process", "reason", "logger", "exception", "file", "line",
         "method", "path", "status", "bytes", "agent",
     ),
-    masks=(Replace(r"failed: badauth: ([0-9a-f]+)", "***"),),
+    masks=(Replace(r"failed: badauth: ([0-9a-f]+)", MASK),),
     masked="the piece of a hash of the wrong password",
 )  # fmt: skip

@@ -7,6 +7,7 @@ with neither year nor zone. Delivery and refusal lines: https://www.postfix.org/
 from __future__ import annotations
 
 from agencystack.logs.formats.wording import LEVEL
+from agencystack.logs.masking import MASK
 from agencystack.logs.model import Case, Choose, Regex, Replace, Stage, Timestamp
 
 SYSLOG_TIME = r"[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}"
@@ -70,5 +71,5 @@ METADATA = (
     "event", "process", "queue_id", "mail_status", "dsn", "delay", "reason", "address", "user",
 )  # fmt: skip
 
-MASKS = (Replace(r"header Subject: (.*) from \S+; from=<", "***"),)
+MASKS = (Replace(r"header Subject: (.*) from \S+; from=<", MASK),)
 """Subjects, which header checks of the operator's own may log."""

@@ -14,12 +14,12 @@ LINE = Regex(
 )
 
 VERDICT = Regex(
-    r"^rspamd_task_write_log: id: <.*?>, qid: <(?P<queue_id>[^>]*)>, ip: (?:undef|(?P<address>[^,]+)), "
+    r"^rspamd_task_write_log: id: <.*>, qid: <(?P<queue_id>[^>]*)>, ip: (?:undef|(?P<address>[^,]+)), "
     r"(?:user: (?P<user>[^,]+), )?(?:from: <.*?>, )?\([^:]+: \S+ \((?P<verdict>[^)]+)\): \[(?P<score>-?[\d.]+)/[^\]]*\]"
     r'(?:.*, forced: [\w ]+ "(?P<reason>[^"]*)")?',
     source="message",
 )
-"""The score is followed by all symbols; they stay in the text, which may be searched for them."""
+"""Greedy after `id`, which is the sender's own text. The symbols after the score stay in the line, to be searched."""
 
 REJECTED = Case(("reject",), "spam_rejected")
 
