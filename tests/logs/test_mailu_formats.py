@@ -281,6 +281,16 @@ def test_webmail_lines_are_known(line: str, event: str | None) -> None:
     assert (entry.parsed, entry.metadata.get("event")) == (True, event)
 
 
+def test_a_message_id_cannot_forge_a_verdict() -> None:
+    forged = "x>, qid: <FAKE>, ip: 198.51.100.1, (default: S (reject): [99.00/15.00] []"
+    line = (
+        f"2026-11-23 03:53:20 #1(rspamd_proxy) <db8739>; proxy; rspamd_task_write_log: id: <{forged}>, "
+        "qid: <146C59EC1F6>, ip: 203.0.113.7, from: <a@b.example>, (default: F (no action): [0.10/15.00] []), len: 215"
+    )
+    metadata = read_one("mailu", "antispam", line).metadata
+    assert (metadata["verdict"], metadata["address"], "event" in metadata) == ("no action", "203.0.113.7", False)
+
+
 def test_session_ids_of_webmail_are_masked() -> None:
     said = (
         "userlogins: <canary42> Successful login for anna@acme.example (ID: 3) from 203.0.113.7 in session canary42rest"

@@ -76,7 +76,8 @@ _FPM = Regex(r"^\[(?P<time>\d{2}-[A-Z][a-z]{2}-\d{4} \d{2}:\d{2}:\d{2})(?:\.\d+)
 # which PHP-FPM puts into a line of its own.
 _ROUNDCUBE = Regex(
     r"(?:^|\")(?P<logger>errors|userlogins|sendmail|imap|smtp|sql): (?:<\w+> )?"
-    r"(?:.*?(?P<outcome>Login failed|Successful login|Failed login) for (?P<user>\S+) .* from (?P<address>[\da-fA-F.:]*[.:][\da-fA-F]+)\b)?"
+    r"(?:.*?(?P<outcome>Login failed|Successful login|Failed login) for (?P<user>\S+) "
+    r".* from (?P<address>[\da-fA-F.:]*[.:][\da-fA-F]+)\b)?"
 )
 
 WEBMAIL = Format(
