@@ -26,6 +26,7 @@ from agencystack.stack.sealed import SealedStore
 
 LISTMONK_RESTARTS = 1.0
 APPLICATIONS = ("chatwoot", "erpnext", "listmonk", "wordpress")
+SHARED = ("mailu", "uptime-kuma")
 WEB = ("mailu", "erpnext", "listmonk")
 """The stand-ins that are changed over HTTP."""
 
@@ -231,7 +232,7 @@ class Lab:
 
     def url(self, name: str) -> str:
         """The address of a component."""
-        return f"http://localhost:{self.ports[name if name == 'mailu' else f'{self.client}/{name}']}"
+        return f"http://localhost:{self.ports[name if name in SHARED else f'{self.client}/{name}']}"
 
     def mailu(self, method: str, path: str, **json_body: Any) -> Any:
         """Call Mailu's API as its administrator does."""

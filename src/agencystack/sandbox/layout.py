@@ -18,6 +18,7 @@ from agencystack.sandbox.stand_ins import (
     GRAFANA_PASSWORD,
     KEYCLOAK_PASSWORD,
     LISTMONK_USER,
+    MAIL_DOMAIN,
     UPTIME_KUMA_PASSWORD,
     StandIns,
     domain_of,
@@ -79,7 +80,10 @@ class _Writer:
     def stack(self) -> dict[str, Any]:
         return {
             "version": 1,
-            "shared": {"components": {**self._always_shared(), **self._keycloak(), **self._logs()}},
+            "shared": {
+                "alerts_to": [f"admin@{MAIL_DOMAIN}"],
+                "components": {**self._always_shared(), **self._keycloak(), **self._logs()},
+            },
             "clients": {client: self._client(client) for client in self._plan.clients},
         }
 

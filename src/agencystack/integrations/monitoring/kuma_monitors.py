@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agencystack.components.uptime_kuma import Monitor, Notification, UptimeKuma
+from agencystack.components.uptime_kuma import Monitor, UptimeKuma
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Value
+from agencystack.integrations.kuma_notification import PREFIX, notification_for
 from agencystack.integrations.monitoring.kuma_checks import Check
 
 TAG, COLOR = "agencystack", "#2f855a"
 MADE = "Made by AgencyStack: "
-NOTIFICATION = "AgencyStack "
-"""Begins the name of each notification of ours; the owner follows."""
-
 CHECK, GROUP = "check ", "group "
 """How the keys begin; the mark follows."""
 
-SHARED = "shared"
 WIRE: Mapping[str, str] = {
     "name": "name",
     "type": "type",
@@ -127,7 +124,7 @@ class KumaMonitor(Resource):
 
     def _fields(self, row: Monitor, rows: Iterable[Monitor]) -> Fields:
         told = {one.id: one.name for one in self._kuma.notifications()}
-        ours = [told[id_] for id_ in row.notifications if told.get(id_, "").startswith(NOTIFICATION)]
+        ours = [told[id_] for id_ in row.notifications if told.get(id_, "").startswith(PREFIX)]
         return {
             **_looks_at(row),
             "name": row.name,
@@ -157,7 +154,7 @@ class KumaMonitor(Resource):
 
     def _told(self, name: str, row: Monitor | None) -> dict[str, bool]:
         """Return the monitor's notifications with ours of that name alone among them; others stay."""
-        ours = {one.id: one.name for one in self._kuma.notifications() if one.name.startswith(NOTIFICATION)}
+        ours = {one.id: one.name for one in self._kuma.notifications() if one.name.startswith(PREFIX)}
         kept = [id_ for id_ in (row.notifications if row else ()) if id_ not in ours]
         chosen = [id_ for id_, of in ours.items() if of == name]
         return {str(id_): True for id_ in (*kept, *chosen)}
@@ -183,13 +180,6 @@ def marked(rows: Iterable[Monitor], mark: str) -> tuple[Monitor, ...]:
     if tagged:
         return tagged
     return tuple(row for row in rows if row.description == MADE + mark and not row.values_of(TAG))
-
-
-def notification_for(notifications: Iterable[Notification], owner: str) -> Notification | None:
-    """Return the notification of ours that tells of an owner's trouble; of what is shared, the first there is."""
-    ours = [one for one in notifications if one.name.startswith(NOTIFICATION)]
-    of_owner = [one for one in ours if one.name == NOTIFICATION + owner]
-    return next(iter(of_owner or (ours if owner == SHARED else ())), None)
 
 
 def _made_by_us(row: Monitor) -> bool:
