@@ -28,7 +28,7 @@ from agencystack.logs.model import (
     Stage,
     StaticLabels,
 )
-from agencystack.logs.passing import Passing, Value, decoded
+from agencystack.logs.passing import REPLACEMENT, Passing, Value, decoded
 from agencystack.logs.templates import CUT_MARK
 
 Change = Callable[[Passing], None]
@@ -93,9 +93,32 @@ def _refuse(constant: str) -> Value:
 def _member(document: object, path: str) -> Value:
     for key in path.split("."):
         document = document.get(key) if isinstance(document, dict) else None
-    if document is None or isinstance(document, str | float | bool):
+    if isinstance(document, str):
+        return _without_halves(document)
+    if document is None or isinstance(document, float | bool):
         return document
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    written = json.dumps(_as_go_writes(document), separators=(",", ":"), ensure_ascii=False)
+    return _without_halves(written)
+
+
+def _without_halves(text: str) -> str:
+    """Return text as Go reads it: an escape of half a character (`\\ud800`) is U+FFFD."""
+    if text.isascii():
+        return text
+    return "".join(REPLACEMENT if "\ud800" <= each <= "\udfff" else each for each in text)
+
+
+def _as_go_writes(document: object) -> object:
+    """Return a list or object with whole numbers whole: reading made them all floats, as it does in Go."""
+    match document:
+        case dict():
+            return {key: _as_go_writes(value) for key, value in document.items()}
+        case list():
+            return [_as_go_writes(value) for value in document]
+        case float():
+            return int(document) if document.is_integer() and abs(document) < 1e21 else document
+        case _:
+            return document
 
 
 def _logfmt(each: Passing, stage: Logfmt) -> None:

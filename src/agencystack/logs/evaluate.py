@@ -60,7 +60,7 @@ def run(
 
 
 def decoded(line: bytes) -> str:
-    """Return a line as text without its end, one U+FFFD for each byte that is no UTF-8."""
+    """Return a line as text without its end, with a stand-in for each byte that is no UTF-8."""
     return passing.decoded(line.removesuffix(b"\n"))
 
 
@@ -70,7 +70,7 @@ def _entry(each: Passing) -> Entry:
         time=None if each.time is None else _rfc3339(each.time),
         labels={name: value for name, value in each.labels.items() if value},
         metadata={name: value for name, value in each.metadata.items() if value},
-        line=each.line,
+        line=each.line.replace(passing.LOST_BYTE, passing.REPLACEMENT),
     )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_LONG_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+MONTHS = tuple(month[:3] for month in _LONG_MONTHS)
+_LONG_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
 
@@ -32,15 +36,15 @@ _OFFSET = r"[+-]\d\d:?\d\d"
 _ELEMENTS = {
     "2006": r"(?P<year>\d{4})",
     "06": r"(?P<short_year>\d\d)",
-    "January": "(?P<month_name>January|February|March|April|May|June|July|August|September|October|November|December)",
-    "Jan": f"(?P<month_name>{'|'.join(MONTHS)})",
+    "January": f"(?P<month_name>(?i:{'|'.join(_LONG_MONTHS)}))",
+    "Jan": f"(?P<month_name>(?i:{'|'.join(MONTHS)}))",
     "01": r"(?P<month>\d\d)",
     "1": r"(?P<month>\d\d?)",
-    "Monday": r"[A-Z][a-z]+day",
-    "Mon": f"(?:{'|'.join(_DAYS)})",
+    "Monday": f"(?i:{'|'.join(_LONG_DAYS)})",
+    "Mon": f"(?i:{'|'.join(day[:3] for day in _LONG_DAYS)})",
     "02": r"(?P<day>\d\d)",
     "_2": r"(?P<day>[ \d]?\d)",
-    "2": r"(?P<day> ?\d\d?)",
+    "2": r"(?P<day>\d\d?)",
     "15": r"(?P<hour>\d\d)",
     "03": r"(?P<hour>\d\d)",
     "3": r"(?P<hour>\d\d?)",
@@ -54,7 +58,7 @@ _ELEMENTS = {
     "-07:00": r"(?P<offset>[+-]\d\d:\d\d)",
     "-0700": r"(?P<offset>[+-]\d{4})",
     "-07": r"(?P<offset>[+-]\d\d)",
-    "MST": r"(?P<abbreviation>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)",
+    "MST": r"(?P<abbreviation>GMT[+-]\d\d?|[A-Z]{3}|[A-Z]{3,4}T|WITA|ChST|MeST|[+-]\d\d)",
 }
 _TOKENS = re.compile(
     r"[.,](?P<fraction>0+|9+)(?!\d)|" + "|".join(re.escape(each) for each in sorted(_ELEMENTS, key=len, reverse=True))
@@ -153,7 +157,7 @@ def _nearest_year(month: int, now: datetime) -> int:
 
 def _month(part: dict[str, str | None]) -> int:
     name = part.get("month_name")
-    return MONTHS.index(name[:3]) + 1 if name else int(part.get("month") or 1)
+    return MONTHS.index(name[:3].title()) + 1 if name else int(part.get("month") or 1)
 
 
 def _hour(part: dict[str, str | None]) -> int:
@@ -170,27 +174,37 @@ def _nanoseconds(part: dict[str, str | None]) -> int:
 def _utc(moment: datetime, part: dict[str, str | None], zone: tzinfo) -> datetime:
     offset, abbreviation = part.get("offset"), part.get("abbreviation")
     if offset:
-        return moment.replace(tzinfo=_fixed(offset)).astimezone(UTC)
+        return (moment - _fixed(offset)).replace(tzinfo=UTC)
     if abbreviation:
-        return moment.replace(tzinfo=_named(abbreviation, moment, zone)).astimezone(UTC)
-    return moment.replace(tzinfo=zone).astimezone(UTC)
+        return (moment - _named(abbreviation, moment, zone)).replace(tzinfo=UTC)
+    return (moment - _offset_at(moment - _offset_at(moment, zone), zone)).replace(tzinfo=UTC)
 
 
-def _fixed(offset: str) -> timezone:
+def _offset_at(moment: datetime, zone: tzinfo) -> timedelta:
+    """Return a zone's offset at a moment in UTC. Go takes a local time for UTC first, and then looks again.
+
+    That decides what an hour means that a change of clocks skips or repeats.
+    """
+    return moment.replace(tzinfo=UTC).astimezone(zone).utcoffset() or timedelta()
+
+
+def _fixed(offset: str) -> timedelta:
     if offset == "Z":
-        return UTC
+        return timedelta()
     digits = offset[1:].replace(":", "").ljust(4, "0")
     minutes = int(digits[:2]) * 60 + int(digits[2:])
-    return timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
+    return timedelta(minutes=-minutes if offset[0] == "-" else minutes)
 
 
-def _named(abbreviation: str, moment: datetime, zone: tzinfo) -> tzinfo:
+def _named(abbreviation: str, moment: datetime, zone: tzinfo) -> timedelta:
     """Return what Go makes of CET or CEST: the zone's own offset of that name, and for a name it lacks, none."""
+    if abbreviation.startswith(("GMT+", "GMT-")):
+        return timedelta(hours=int(abbreviation[3:]))
     for days in (0, 182, -182):
         near = (moment + timedelta(days=days)).replace(tzinfo=zone)
         if near.tzname() == abbreviation:
-            return timezone(near.utcoffset() or timedelta())
-    return UTC
+            return near.utcoffset() or timedelta()
+    return timedelta()
 
 
 def _unix(text: str, unit: int, *, fraction: bool) -> int | None:

@@ -1,38 +1,34 @@
-"""`key=value key="va lue"` as go-logfmt reads it."""
+"""`key=value key="va lue"` as go-logfmt 0.6 reads it."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
-import re2  # type: ignore[import-untyped]
-
-
-@cache
-def _pair() -> Any:
-    return re2.compile(r'([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*)))?(?:\s|$)')
+_PAIR = re.compile(
+    r"""[\x00-\x20]*([^\x00-\x20="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\x00-\x20="]*)(?=[\x00-\x20]|$)))?""", re.DOTALL
+)
+"""A key, and a value in quotes or up to what is no letter or sign; a text in quotes may end right before a key."""
 
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:
     """Yield keys and values; stops where the text is no logfmt any more, as the decoder does."""
     at = 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        match = _pair().match(text, at)
-        if match is None:
-            return
-        yield match.group(1), _unquoted(match.group(2)) if match.group(2) is not None else match.group(3) or ""
+    while match := _PAIR.match(text, at):
         at = match.end()
+        if text[at : at + 1] in ("=", '"'):
+            return
+        value = match.group(3) or "" if match.group(2) is None else _unquoted(match.group(2))
+        if value is None:
+            return
+        yield match.group(1), value
 
 
-def _unquoted(text: str) -> str:
+def _unquoted(text: str) -> str | None:
     if "\\" not in text:
         return text
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:
-        return ""
+        return None

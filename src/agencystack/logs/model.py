@@ -45,7 +45,9 @@ class Wrapping(StrEnum):
 
     NONE = "none"
     DOCKER = "docker"
-    """Docker's json-file: `{"log": ..., "stream": ..., "time": ...}`."""
+    """Docker's json-file: `{"log": ..., "stream": ..., "time": ...}`. Parts of lines above 16 KiB stay entries."""
+    DOCKER_API = "docker-api"
+    """Lines as Docker's API gives them with times: where it split a long one, a time stands in the middle."""
     CRI = "cri"
     """Kubernetes' container runtimes: `TIME stdout F TEXT`."""
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-LOST_BYTE = "\ufffd"
-"""Stands for each byte that is no UTF-8."""
+REPLACEMENT = "\ufffd"
+LOST_BYTE = "\U0010fffd"
+"""Stands for each byte that is no UTF-8 while an entry is on its way, apart from a U+FFFD that was written."""
 
 Value = str | float | bool | None
 
@@ -44,9 +45,12 @@ class Passing:
             self.extracted.pop(name, None)
 
     def valid(self, names: Iterable[str]) -> dict[str, str]:
-        """Return extracted values as labels and metadata take them: Alloy skips text that is no UTF-8."""
+        """Return extracted values as labels and metadata take them: Alloy skips text that is no UTF-8.
+
+        A U+FFFD that was written becomes a space in Loki.
+        """
         found = {name: text for name in names if (text := self.text(name)) is not None}
-        return {name: text for name, text in found.items() if LOST_BYTE not in text}
+        return {name: text.replace(REPLACEMENT, " ") for name, text in found.items() if LOST_BYTE not in text}
 
 
 def _text(value: float | bool | None) -> str | None:
@@ -60,6 +64,6 @@ def _text(value: float | bool | None) -> str | None:
 
 
 def decoded(text: bytes) -> str:
-    """Return bytes as text, one U+FFFD for each byte that is no UTF-8, as Go reads them."""
+    """Return bytes as text, one ``LOST_BYTE`` for each that is no UTF-8, as Go reads them."""
     loose = text.decode("utf-8", "surrogateescape")
     return loose if loose.isascii() else "".join(LOST_BYTE if "\udc80" <= each <= "\udcff" else each for each in loose)

@@ -18,6 +18,7 @@ from agencystack.logs.model import (
     Metadata,
     Put,
     PutUnlessAny,
+    Replace,
     Shorten,
     Stage,
     StaticLabels,
@@ -30,6 +31,10 @@ from agencystack.logs.model import (
 DEFAULT_ZONE = "UTC"
 SOURCE_LABELS = ("job",)
 """Labels the collectors' sources set (`loki.source.journal`) that are names of metadata of ours."""
+_TIME_OF_A_PART = r"""[^\s="'(\[](20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z )"""
+"""What `loki.source.docker` leaves within a line above 16 KiB: Docker writes a time before each part (moby,
+`httputils.WriteLogStream`), Alloy takes off the first. A product's own times stand behind a space, =, quote or bracket.
+"""
 
 
 def stages(
@@ -55,7 +60,11 @@ def stages(
 
 
 def _unwrapped(wrapping: Wrapping) -> tuple[Stage, ...]:
-    known: dict[Wrapping, tuple[Stage, ...]] = {Wrapping.DOCKER: (Docker(),), Wrapping.CRI: (Cri(),)}
+    known: dict[Wrapping, tuple[Stage, ...]] = {
+        Wrapping.DOCKER: (Docker(), Replace(r"(\n)\z", "")),
+        Wrapping.DOCKER_API: (Replace(_TIME_OF_A_PART, ""),),
+        Wrapping.CRI: (Cri(),),
+    }
     return known.get(wrapping, ())
 
 
