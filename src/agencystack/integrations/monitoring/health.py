@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from agencystack.components.erpnext.health import HEALTH as ERPNEXT_HEALTH
 from agencystack.components.erpnext.health import PING as ERPNEXT_PING
-from agencystack.components.erpnext.health import tells_health
 from agencystack.components.health import SIGNATURE
+from agencystack.components.wordpress import Carrier
 from agencystack.components.wordpress.health import HEALTH as WORDPRESS_HEALTH
 from agencystack.components.wordpress.health import ROOT as WORDPRESS_ROOT
-from agencystack.engine.context import Component
 from agencystack.engine.integration import Site
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
+from agencystack.integrations.monitoring.health_token import (
+    AppsHealthToken,
+    HealthToken,
+    has_health,
+    keeper_of,
+    sealed_token,
+)
+from agencystack.integrations.wordpress_plugin import WordPressPlugin
 from agencystack.stack.products import Keycloak
 
 ALL_WELL = '"status":"ok"'
@@ -53,7 +60,12 @@ def health_url(site: Site) -> HealthTarget:
 
 def health_resources(site: Site) -> Iterator[Resource]:
     """Yield what makes the application tell its health: our plugin in WordPress, and the token for details."""
-    return iter(())
+    name = site.application.ref.name
+    if name == "wordpress" and site.application.settings.exec is not None:
+        yield WordPressPlugin(products.wordpress(site.application, site.context), Carrier.CONNECTOR)
+        yield HealthToken(keeper_of(site), sealed_token(site))
+    elif name == "erpnext":
+        yield AppsHealthToken(site)
 
 
 def _below(path: str, keyword: str = "", *, inside: bool = False) -> Callable[[Site], HealthTarget]:
@@ -89,15 +101,9 @@ def _wordpress(site: Site) -> HealthTarget:
 def _erpnext(site: Site) -> HealthTarget:
     """Return our app's answer where the site has it; else Frappe's own ping, which asks neither database nor queue."""
     base = site.application.settings.url.rstrip("/")
-    if not has_health(site.application, site):
+    if not has_health(site):
         return HealthTarget(base + ERPNEXT_PING, "pong")
     return HealthTarget(base + ERPNEXT_HEALTH, SIGNATURE, ALL_WELL)
-
-
-def has_health(component: Component, site: Site) -> bool:
-    """Say whether an ERPNext has our app in a version that tells its health; asked once a run."""
-    erpnext = products.erpnext(component, site.context)
-    return tells_health(site.context.connection(component.ref, erpnext.login.connector_version, "version of our app"))
 
 
 _TARGETS: Mapping[str, Callable[[Site], HealthTarget]] = {
