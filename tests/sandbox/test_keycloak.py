@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import subprocess
@@ -16,10 +15,11 @@ from agencystack.sandbox import keycloak_program
 from agencystack.sandbox.keycloak import PORTS, real_keycloak
 from agencystack.sandbox.plan import SandboxFolder
 from agencystack.sandbox.ports import ensure_ports
-from agencystack.sandbox.process import read_record, start_detached
+from agencystack.sandbox.process import start_detached
 from agencystack.sandbox.tls import ensure_certificates
 from agencystack.stack.errors import AgencyStackError, ConfigurationError
 from agencystack.stack.secrets import Secret
+from tests.sandbox.listening import assert_only_loopback, pid_of
 from tests.serving import free_port
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sandbox-keycloak"
@@ -181,7 +181,7 @@ def test_it_starts_keeps_its_data_and_ends(tmp_path: Path) -> None:
             timeout=60,
         )
         assert made.status_code == 201
-        _assert_only_loopback(service.records()[0])
+        assert_only_loopback(service.records()[0])
         assert PASSWORD not in _command_and_environment(service.records()[0])
         assert service.stop()
         assert not service.is_up()
@@ -218,25 +218,5 @@ def _token(url: str) -> str:
 
 
 def _command_and_environment(record: Path) -> str:
-    process = Path("/proc") / str(_pid(record))
+    process = Path("/proc") / str(pid_of(record))
     return "".join((process / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ"))
-
-
-def _pid(record: Path) -> int:
-    known = read_record(record)
-    assert known is not None
-    return known.pid
-
-
-def _assert_only_loopback(record: Path) -> None:
-    """Nothing of it listens where others could come in."""
-    sockets = set()
-    for path in Path(f"/proc/{_pid(record)}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed since
-            sockets.add(os.readlink(path))
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            columns = line.split()
-            if columns[3] == "0A" and f"socket:[{columns[9]}]" in sockets:
-                address = columns[1].rpartition(":")[0]
-                assert address in {"0100007F", "0000000000000000FFFF00000100007F", "0" * 24 + "01000000"}, address

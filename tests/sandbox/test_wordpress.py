@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -107,3 +108,29 @@ def _pid(folder: Path, name: str) -> int:
 
 def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.real
+def test_requests_and_php_errors_are_logged_as_a_web_server_does(folder: Path) -> None:
+    wordpress = RealWordPress(folder)
+    reason = wordpress.available()
+    if reason:
+        pytest.skip(reason)
+    try:
+        site = wordpress.up()["acme"]
+        broken = site.path / "broken.php"
+        broken.write_text("<?php throw new Exception('a probe');")
+        agents = {"User-Agent": 'a "probe"'}
+        for path in ("/?probe=1", "/wp-login.php", "/broken.php", "/wp-includes/js/wp-emoji-release.min.js"):
+            httpx.get(site.url + path, headers=agents)
+    finally:
+        wordpress.down()
+    said = [line.partition("] ")[2] for line in site.access_log.read_text().splitlines() if "probe" in line]
+    assert said == [
+        '"GET /?probe=1 HTTP/1.1" 200 - "-" "a \\x22probe\\x22"',
+        '"GET /wp-login.php HTTP/1.1" 200 - "-" "a \\x22probe\\x22"',
+        '"GET /broken.php HTTP/1.1" 500 - "-" "a \\x22probe\\x22"',
+        '"GET /wp-includes/js/wp-emoji-release.min.js HTTP/1.1" 200 - "-" "a \\x22probe\\x22"',
+    ]
+    assert "PHP Fatal error:  Uncaught Exception: a probe" in site.php_log.read_text()
+    assert site.access_log.stat().st_uid == site.path.stat().st_uid
