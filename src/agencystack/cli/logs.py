@@ -74,7 +74,7 @@ def _check(component: str, stream: str | None, zone: str) -> None:
         raise UsageError(f"{component} has no log named {stream}", remedy=f"--stream {_choices(component)}")
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise UsageError(f"there is no time zone {zone!r}", remedy="write one like Europe/Berlin, or UTC") from error
 
 

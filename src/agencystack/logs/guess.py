@@ -19,7 +19,8 @@ _ENOUGH = 0.5
 def stream(component: str, file_name: str, lines: Sequence[str]) -> str | None:
     """Return the one stream of a component that fits, None where none does or several do.
 
-    `lines` are the first of the file. A name decides only between formats that know its lines.
+    `lines` are the first of the file. A name decides only between formats that know its lines; of formats that know
+    them equally well, the plainest is meant: a container's output takes the forms of several files.
     """
     formats = [catalogue.find(component, name) for name in catalogue.streams(component)]
     known = {log.stream: _known(log, lines) for log in formats}
@@ -28,7 +29,8 @@ def stream(component: str, file_name: str, lines: Sequence[str]) -> str | None:
     if len(named) == 1:
         return named[0].stream
     best = [log for log in fitting if known[log.stream] == max(known.values())]
-    return best[0].stream if len(best) == 1 else None
+    plainest = [log for log in best if len(log.stages) == min(len(each.stages) for each in best)]
+    return plainest[0].stream if len(plainest) == 1 else None
 
 
 def _known(log: Format, lines: Sequence[str]) -> float:

@@ -46,6 +46,8 @@ def template(stage: Template) -> tuple[str, str]:
 
 def _choose(stage: Choose) -> str:
     """Without the source `with` takes its else branch: no function is ever called on nothing."""
+    if not stage.cases:
+        return _otherwise(stage)
     value = "$v" if stage.fold else "."
     fold = "{{ $v := ToLower . }}" if stage.fold else ""
     cases = "".join(
