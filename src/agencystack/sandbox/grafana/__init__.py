@@ -1,7 +1,7 @@
-"""A stand-in for Grafana: single sign-on settings, users, sessions and the OAuth login.
+"""A stand-in for Grafana: single sign-on, users, data sources, dashboards, alert rules, contact points.
 
-Source: Grafana's own code and documentation, as told in ``tests/contract/recordings/grafana``. The running
-product could not be had, so what this one claims is not verified against it.
+Source: Grafana's own code, as told in ``tests/contract/recordings/grafana``. What is watched was recorded from a real
+Grafana 10.0; single sign-on settings came later, and are not verified against the product.
 """
 
 from agencystack.sandbox.grafana.app import GrafanaStandIn

@@ -12,14 +12,17 @@ from starlette.responses import JSONResponse, Response
 class Declined(Exception):
     """A 4xx or 5xx with Grafana's message and, where it has one, the name it gives that error."""
 
-    def __init__(self, status: int, message: str, message_id: str = "") -> None:
+    def __init__(self, status: int, message: str, message_id: str = "", kind: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message_id = message_id
+        self.kind = kind
 
     def answer(self) -> Response:
         """Return it as Grafana answers it."""
         body: dict[str, Any] = {"message": str(self)}
+        if self.kind:
+            body["status"] = self.kind
         if self.message_id:
             body |= {"messageId": self.message_id, "statusCode": self.status, "traceID": ""}
         return JSONResponse(body, status_code=self.status)

@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from agencystack.sandbox.grafana.answers import Declined, forbidden, json_object
 from agencystack.sandbox.grafana.login import Login
+from agencystack.sandbox.grafana.mailing import Mailing
 from agencystack.sandbox.grafana.people import ORGANISATION, People, hit, members, memberships, profile
 from agencystack.sandbox.grafana.sso import PROVIDER, SsoSettings
+from agencystack.sandbox.grafana.watching import Watching
 
 VERSION = "12.2.0"
 PAGE = 1000
@@ -31,6 +33,12 @@ class GrafanaStandIn:
         ca_file: authority of the provider; the system's when absent.
         system: ``[auth.generic_oauth]`` of file and environment, over the defaults.
         has_sso_settings: whether it has the interface for SSO settings, as versions from 10.4 on.
+        smtp: ``[smtp]`` of file and environment, as text over the defaults.
+        version: it says it has; from 12 on a rule can name its contact point.
+
+    Attributes:
+        watching: its data sources, dashboards and alerting, for a test to meddle with.
+        people: its users, likewise.
     """
 
     def __init__(
@@ -42,15 +50,20 @@ class GrafanaStandIn:
         ca_file: Path | None = None,
         system: Mapping[str, Any] | None = None,
         has_sso_settings: bool = True,
+        smtp: Mapping[str, str] | None = None,
+        version: str = VERSION,
     ) -> None:
         state_dir.mkdir(parents=True, exist_ok=True)
         self._root_url = root_url.rstrip("/")
         self._has_sso_settings = has_sso_settings
-        self._people = People(state_dir / "people.json", admin_password)
+        self.people = People(state_dir / "people.json", admin_password)
         self._sso = SsoSettings(state_dir / "sso.json", system)
-        self._login = Login(self._people, self._sso, self._root_url, ca_file)
+        self._login = Login(self.people, self._sso, self._root_url, ca_file)
+        self._version, self._mailing = version, Mailing(smtp, ca_file)
+        self.watching = Watching(state_dir, self._mailing, lambda request: str(self._login.user(request)["login"]))
+        watched = self.watching.routes(self._by_anybody, self._by_admins)
         self._app = Starlette(
-            routes=[*self._pages(), *self._own_api(), *self._admin_api()],
+            routes=[*self._pages(), *self._own_api(), *self._admin_api(), *watched],
             exception_handlers={404: _unknown, 405: _unknown},
         )
 
@@ -86,6 +99,7 @@ class GrafanaStandIn:
             Route("/api/users/search", self._ruled("users:read", self._search)),
             Route("/api/users/{id:int}/orgs", self._ruled("users:read", self._organisations_of)),
             Route("/api/admin/users/{id:int}", self._ruled("users:delete", self._delete_user), methods=["DELETE"]),
+            Route("/api/admin/settings", self._ruled("settings:read", self._settings)),
             Route("/api/orgs", self._ruled("orgs:read", self._organisations)),
             Route("/api/orgs/1/users", self._ruled("org.users:read", self._members)),
         ]
@@ -107,6 +121,25 @@ class GrafanaStandIn:
 
         return self._open(checked)
 
+    def _by_anybody(self, _: str, answer: Answer) -> Answer:
+        async def checked(request: Request) -> Response:
+            self._login.user(request)
+            return await answer(request)
+
+        return self._open(checked)
+
+    def _by_admins(self, permission: str, answer: Answer) -> Answer:
+        async def checked(request: Request) -> Response:
+            user = self._login.user(request)
+            if user["role"] != "Admin" and not user["is_admin"]:
+                raise forbidden(permission)
+            return await answer(request)
+
+        return self._open(checked)
+
+    async def _settings(self, _: Request) -> Response:
+        return JSONResponse({"smtp": self._mailing.shown()})
+
     async def _home(self, request: Request) -> Response:
         try:
             self._login.user(request)
@@ -115,14 +148,14 @@ class GrafanaStandIn:
         return HTMLResponse("<!DOCTYPE html><title>Grafana</title>")
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse({"database": "ok", "version": VERSION, "commit": "stand-in"})
+        return JSONResponse({"database": "ok", "version": self._version, "commit": "stand-in"})
 
     async def _frontend(self, request: Request) -> Response:
         self._login.user(request)
         return JSONResponse(
             {
                 "appUrl": f"{self._root_url}/",
-                "buildInfo": {"version": VERSION, "commit": "stand-in", "env": "production"},
+                "buildInfo": {"version": self._version, "commit": "stand-in", "env": "production"},
                 "disableLoginForm": False,
             }
         )
@@ -148,26 +181,26 @@ class GrafanaStandIn:
         return Response(status_code=204)
 
     async def _lookup(self, request: Request) -> Response:
-        return JSONResponse(profile(self._people.named(request.query_params.get("loginOrEmail", ""))))
+        return JSONResponse(profile(self.people.named(request.query_params.get("loginOrEmail", ""))))
 
     async def _search(self, request: Request) -> Response:
         size, page = (_positive(request, name, default) for name, default in (("perpage", PAGE), ("page", 1)))
-        found = self._people.search(request.query_params.get("query", ""))
+        found = self.people.search(request.query_params.get("query", ""))
         rows = [hit(row) for row in found[size * (page - 1) : size * page]]
         return JSONResponse({"totalCount": len(found), "users": rows, "page": page, "perPage": size})
 
     async def _organisations_of(self, request: Request) -> Response:
-        return JSONResponse(memberships(self._people.get(request.path_params["id"])))
+        return JSONResponse(memberships(self.people.get(request.path_params["id"])))
 
     async def _delete_user(self, request: Request) -> Response:
-        self._people.delete(request.path_params["id"])
+        self.people.delete(request.path_params["id"])
         return JSONResponse({"message": "User deleted"})
 
     async def _organisations(self, _: Request) -> Response:
         return JSONResponse([ORGANISATION])
 
     async def _members(self, _: Request) -> Response:
-        return JSONResponse(members(self._people.all()))
+        return JSONResponse(members(self.people.all()))
 
     def _must_have_sso(self) -> None:
         if not self._has_sso_settings:

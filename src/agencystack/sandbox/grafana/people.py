@@ -33,6 +33,11 @@ class People:
             admin = {"login": ADMIN, "email": f"{ADMIN}@localhost", "name": "", "is_admin": True, "role": "Admin"}
             self._add({**admin, "auth_id": None, "password": _hashed(admin_password)})
 
+    def add_viewer(self, login: str, email: str, password: str) -> None:
+        """Make a user who may look, and change nothing; as an administrator does in Grafana."""
+        row = {"login": login, "email": email, "name": "", "is_admin": False, "role": AUTO_ASSIGNED, "auth_id": None}
+        self._add({**row, "password": _hashed(password)})
+
     def get(self, user_id: int) -> dict[str, Any]:
         """Return one user; declines where there is none."""
         for row in self._rows:

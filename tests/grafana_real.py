@@ -1,0 +1,81 @@
+"""A real Grafana of the test's own: its server program, where the user's cache folder has one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving import free_port
+
+VERSION = "10.0.0"
+START_LIMIT = 120.0
+
+
+def home() -> Path:
+    """Return where the program and the files it needs are, and skip the test loudly where they are not."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agencystack"
+    found = cache / f"grafana-{VERSION}"
+    if not (found / "grafana").exists():
+        pytest.skip(f"NO REAL GRAFANA HERE: scripts/sandbox-grafana has not built {found}")
+    return found
+
+
+@contextmanager
+def real_grafana(folder: Path, password: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run one with data of its own, and give its address.
+
+    Args:
+        folder: for its data.
+        password: of its administrator.
+        environment: more ``GF_...`` variables.
+    """
+    program, port = home(), free_port()
+    settings = {
+        "GF_PATHS_DATA": str(folder / "data"),
+        "GF_PATHS_LOGS": str(folder / "log"),
+        "GF_PATHS_PLUGINS": str(folder / "plugins"),
+        "GF_PATHS_PROVISIONING": str(folder / "provisioning"),
+        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+        "GF_SERVER_HTTP_PORT": str(port),
+        "GF_SECURITY_ADMIN_PASSWORD": password,
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        "GF_LOG_LEVEL": "error",
+        **(environment or {}),
+    }
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    with (folder / "out.log").open("w") as out:
+        process = subprocess.Popen(
+            [program / "grafana", "server", "--homepath", program],
+            env={**os.environ, **settings},
+            stdout=out,
+            stderr=out,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await(url, process, folder / "out.log")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_LIMIT
+    while time.monotonic() < end:
+        assert process.poll() is None, f"Grafana ended: {log.read_text()[-2000:]}"
+        try:
+            if httpx.get(f"{url}/api/health", timeout=2, trust_env=False).json()["database"] == "ok":
+                return
+        except (httpx.HTTPError, ValueError, KeyError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"Grafana is not well after {START_LIMIT:g} s: {log.read_text()[-2000:]}")
