@@ -87,11 +87,15 @@ class AlloyOfTest:
     service: GoService
     config: Path
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file and have Alloy run with it."""
+    def refuses(self, name: str, text: str) -> str:
+        """Have Alloy run with one file more; return why it does not, and run without it then."""
         (self.config / name).write_text(text)
         answer = httpx.post(f"{self.service.url}/-/reload", timeout=30)
-        assert answer.status_code == 200, answer.text
+        if answer.status_code == 200:
+            return ""
+        (self.config / name).unlink()
+        assert httpx.post(f"{self.service.url}/-/reload", timeout=30).status_code == 200
+        return answer.text
 
 
 def until(what: Callable[[], T], done: Callable[[T], bool], patience: float = PATIENCE) -> T:

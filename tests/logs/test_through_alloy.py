@@ -32,10 +32,17 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Collected:
-    """A Loki that an Alloy has been told to fill from all samples."""
+    """A Loki that an Alloy has been told to fill from all samples.
+
+    Args:
+        client: of the Loki.
+        began: when.
+        refused: samples whose rules Alloy does not load, with its reason.
+    """
 
     client: Loki
     began: datetime
+    refused: dict[str, str]
 
     def of(self, sample: Sample, count: int) -> list[Entry]:
         """Return what came of a sample; waits for as many entries as are expected."""
@@ -52,28 +59,31 @@ def _times(sample: Sample) -> list[datetime]:
     return [datetime.fromisoformat(entry["time"]) for entry in sample.expected() if entry["time"]]
 
 
-def _files(url: str) -> dict[str, str]:
-    files = {"write.alloy": written_to(url)}
-    for sample in SAMPLES:
-        label = alloy.identifier(owner(sample))
-        process = alloy.process(
-            label, sample.component, sample.stream, owner(sample), forward_to="loki.write.test.receiver", zone=ZONE
-        )
-        files[f"{label}.alloy"] = tailed(label, sample.lines, process)
-    return files
+def _fragment(sample: Sample) -> str:
+    label = alloy.identifier(owner(sample))
+    sent_to = "loki.write.test.receiver"
+    rules = alloy.process(label, sample.component, sample.stream, owner(sample), forward_to=sent_to, zone=ZONE)
+    return tailed(label, sample.lines, rules)
 
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collected]:
-    root, began = tmp_path_factory.mktemp("collected"), datetime.now(UTC)
-    with running_loki(root, old_entries=True) as store, running_alloy(root, _files(store.url)):
+    root, began, refused = tmp_path_factory.mktemp("collected"), datetime.now(UTC), {}
+    with (
+        running_loki(root, old_entries=True) as store,
+        running_alloy(root, {"write.alloy": written_to(store.url)}) as collector,
+    ):
+        for sample in SAMPLES:
+            if reason := collector.refuses(f"{owner(sample)}.alloy", _fragment(sample)):
+                refused[sample.name] = reason
         client = Loki(WHERE, store.url)
-        yield Collected(client, began)
+        yield Collected(client, began, refused)
         client.close()
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_what_arrives_in_loki_is_what_stands_beside_the_sample(sample: Sample, collected: Collected) -> None:
+    assert collected.refused.get(sample.name) is None
     wanted = _distinct(_told(sample, entry) for entry in sample.expected())
     found = [_seen(sample, entry, collected.began) for entry in collected.of(sample, len(wanted))]
     assert sorted(found, key=_order) == sorted(wanted, key=_order)
