@@ -65,6 +65,9 @@ _QUOTED = r"""[a-z]{0,2}(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*))"""
 _ESCAPED = r"""\\+(?:"((?:[^"\\]|\\\\(?:\\.)?)*)|'((?:[^'\\]|\\\\(?:\\.)?)*))"""
 """JSON in a string of JSON: there every escape begins with two backslashes, and a single one with a quote ends it."""
 
+_BARE = r"""(?:[^\s&,"']|["']+[^\s&,"'])+"""
+"""A value without quotes round it; a quote at its end belongs to the text it stands in."""
+
 _PRINTED = r"[^\]\n]*\] => (?:Array\s*\(((?s:.*?))(?:\n\s*\)|\z)|((?s:.*?))(?:\n\s*[\[)]|\z))"
 _ELEMENT = r">([^<]+)"
 
@@ -84,7 +87,7 @@ def _text() -> tuple[Replace, ...]:
     list_ = rf"[\[{{(]({_nested(2)})"
     member = rf"{quote}{_IS}(?:{_QUOTED}|{_ESCAPED}|{list_}|([^\s,}}\])]+))"
     pair = rf"{quote}\s*,\s*{_QUOTED}"  # ('Authorization', 'Bearer ...'), as Python shows headers
-    assigned = rf"\]?\s?=>?\s?(?:{_QUOTED}|{_ESCAPED}|{list_}|([^\s&,]+(?:,[^\s&,]+)*))"
+    assigned = rf"\]?\s?=>?\s?(?:{_QUOTED}|{_ESCAPED}|{list_}|({_BARE}(?:,{_BARE})*))"
     return (_mask(r"[^\n]+", member, pair, _PRINTED, assigned, _ELEMENT),)
 
 
