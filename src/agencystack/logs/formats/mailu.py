@@ -6,9 +6,9 @@ lines of Python's `logging` between those of the daemon it runs.
 
 from __future__ import annotations
 
-from agencystack.logs.formats import dovecot, postfix, rspamd, wording
+from agencystack.logs.formats import dovecot, postfix, rspamd, web_errors, wording
 from agencystack.logs.formats.mailu_admin import ADMIN
-from agencystack.logs.formats.mailu_front import FRONT, NGINX_ERROR
+from agencystack.logs.formats.mailu_front import FRONT
 from agencystack.logs.formats.redis import redis
 from agencystack.logs.masking import MASK
 from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Replace, Timestamp
@@ -85,7 +85,7 @@ WEBMAIL = Format(
     stream="webmail",
     about="Roundcube or SnappyMail: PHP-FPM, nginx errors, failed logins (from their sources, not recorded)",
     stages=(
-        NGINX_ERROR,
+        web_errors.NGINX,
         _FPM,
         wording.PYTHON_LOGGER,
         _ROUNDCUBE,

@@ -6,19 +6,15 @@ A login is an event of the stream `admin`, which sees each attempt; here Dovecot
 
 from __future__ import annotations
 
-from agencystack.logs.formats import dovecot, wording
+from agencystack.logs.formats import dovecot, web_errors, wording
 from agencystack.logs.formats.postfix import SYSLOG_LAYOUT
 from agencystack.logs.formats.web_servers import COMBINED
 from agencystack.logs.model import Case, Choose, Format, Regex, Timestamp
 
-NGINX_ERROR = Regex(
-    r"^(?P<time>\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) \[(?P<word>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)"
-)
-
 _REQUEST = Regex(
     r'^(?:(?P<outcome>client login failed): "(?P<reason>[^"]*)")?.*?(?:, |\*\d+ )client:? (?P<address>[^\s,]+?)'
     r'(?:, |:\d+ connected)(?:.*?, request: "(?P<method>[A-Z]+) (?P<path>[^?" ]*))?(?:.*, login: "(?P<user>[^"]*)")?',
-    source="message",
+    source="said",
 )
 """What nginx appends of the request it was about; `client login failed` is AUTH on port 25, which Mailu has none of."""
 
@@ -36,7 +32,7 @@ FRONT = Format(
     stages=(
         COMBINED,
         dovecot.LINE,
-        NGINX_ERROR,
+        web_errors.NGINX,
         wording.PYTHON_LOGGER,
         Timestamp("time", "02/Jan/2006:15:04:05 -0700", fallbacks=(SYSLOG_LAYOUT, "2006/01/02 15:04:05")),
         dovecot.CLIENT,
