@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from agencystack.logs import catalogue, evaluate, pipeline
 from agencystack.logs.model import Format
@@ -46,12 +47,12 @@ class Sample:
     def format(self) -> Format:
         return catalogue.find(self.component, self.stream)
 
-    def entries(self) -> list[dict[str, object]]:
+    def entries(self) -> list[dict[str, Any]]:
         stages = pipeline.stages(self.format, CLIENT, zone=ZONE)
         with self.lines.open("rb") as file:
             return [entry.as_json() for entry in evaluate.run(stages, map(evaluate.decoded, file), now=NOW)]
 
-    def expected(self) -> list[dict[str, object]]:
+    def expected(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.expectation.read_text("utf-8").splitlines()]
 
     def write(self) -> None:
