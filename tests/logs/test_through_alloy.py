@@ -24,8 +24,6 @@ from tests.logs.collectors import (
 )
 from tests.logs.golden import ZONE, Sample, samples
 
-pytestmark = pytest.mark.real
-
 SAMPLES = list(samples())
 DAY = timedelta(days=1)
 
@@ -81,6 +79,13 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collected]:
         client.close()
 
 
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_sample_ends_with_a_line_break(sample: Sample) -> None:
+    """Alloy leaves a last line that has none unread: it may still be being written."""
+    assert sample.lines.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.real
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_what_arrives_in_loki_is_what_stands_beside_the_sample(sample: Sample, collected: Collected) -> None:
     assert collected.refused.get(sample.name) is None
