@@ -1,6 +1,6 @@
-"""A real Loki and a real Alloy for tests of log rules: started once, or the tests are skipped with the reason.
+"""A real Loki, Alloy and Promtail for tests of log rules: started once, or the tests are skipped with the reason.
 
-They are the sandbox's; AGENCYSTACK_TEST_LOKI and AGENCYSTACK_TEST_ALLOY name files of other ones.
+They are the sandbox's; AGENCYSTACK_TEST_LOKI, AGENCYSTACK_TEST_ALLOY and AGENCYSTACK_TEST_PROMTAIL name other ones.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pytest
 
 from agencystack.components.loki import Entry, Loki
 from agencystack.sandbox import alloy, loki
-from agencystack.sandbox.go_programs import ALLOY, LOKI, GoProgram
+from agencystack.sandbox.go_programs import ALLOY, LOKI, PROMTAIL, GoProgram
 from agencystack.sandbox.go_service import GoService
 from agencystack.sandbox.plan import SandboxFolder
-from agencystack.sandbox.ports import ensure_ports
+from agencystack.sandbox.ports import LOOPBACK, ensure_ports
 from agencystack.stack.errors import ComponentRef
 
 WHERE = ComponentRef("shared", "loki")
@@ -76,6 +76,34 @@ def running_alloy(root: Path, files: Mapping[str, str]) -> Iterator[AlloyOfTest]
     service.start()
     try:
         yield AlloyOfTest(service, config)
+    finally:
+        service.stop()
+
+
+@contextmanager
+def running_promtail(root: Path, settings: str) -> Iterator[GoService]:
+    """Run a Promtail with its data under ``root`` and a file of ``settings``, which says nothing of its server."""
+    folder = sandbox_folder(root)
+    home, port = folder.data / "promtail", ensure_ports(folder.ports_file, ("promtail",))["promtail"]
+    file = home / "promtail.yaml"
+    address = (
+        f"-server.http-listen-address={LOOPBACK}",
+        f"-server.http-listen-port={port}",
+        "-server.grpc-listen-port=0",
+    )
+    service = GoService(
+        name="promtail",
+        folder=folder,
+        program=program(PROMTAIL),
+        arguments=(f"-config.file={file}", *address, f"-server.grpc-listen-address={LOOPBACK}"),
+        port=port,
+        ready="/ready",
+        folders=(home,),
+        files={file: settings},
+    )
+    service.start()
+    try:
+        yield service
     finally:
         service.stop()
 

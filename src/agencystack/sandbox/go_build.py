@@ -1,6 +1,6 @@
-"""Build Loki and Alloy from their published Go modules into the user's cache folder.
+"""Build Loki, Alloy and Promtail from their published Go modules into the user's cache folder.
 
-Called by ``scripts/sandbox-loki`` and ``scripts/sandbox-alloy`` as ``python -m agencystack.sandbox.go_build NAME``.
+Called by ``scripts/sandbox-go-program`` as ``python -m agencystack.sandbox.go_build NAME``.
 Go fetches the modules by the user's own settings; each is checked against the checksums of the product's own go.sum,
 and the product's module itself against the checksum written here.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from agencystack.sandbox.go_programs import ALLOY, LOKI, GoProgram
+from agencystack.sandbox.go_programs import ALLOY, LOKI, PROMTAIL, GoProgram
 from agencystack.stack.errors import AgencyStackError
 
 BUILD_SECONDS = 5400
@@ -86,6 +86,20 @@ RECIPES = {
             "h1:rLzoJGDnoXsZV2j/2atL6OVk9AHluTbDOD8Ls9trtIA=",
             "github.com/grafana/loki/pkg/push v0.0.0-20250630054201-94c0ba7b0952/go.mod "
             "h1:ny/0bFitf8KNZkZfweaI4hmwb5XPhaFD2d0kVcyKmjo=",
+        ),
+        variable="github.com/grafana/loki/v3/pkg/util/build.Version",
+    ),
+    "promtail": Recipe(
+        program=PROMTAIL,
+        module="github.com/grafana/loki/v3@v3.5.0",
+        checksum="h1:WXv9EOTUrYXqrzgWT4srpp8HWrcHDVaEWDUd3UevyxY=",
+        package="./clients/cmd/promtail",
+        apart="github.com/grafana/loki/pkg/push",
+        sums=(
+            "github.com/grafana/loki/pkg/push v0.0.0-20240924133635-758364c7775f "
+            "h1:NcS5dQXH/BtoMpQtA1d0+ftwyzdwQk5/8SCj9eHl8w8=",
+            "github.com/grafana/loki/pkg/push v0.0.0-20240924133635-758364c7775f/go.mod "
+            "h1:lJEF/Wh5MYlmBem6tOYAFObkLsuikfrEf8Iy9AdMPiQ=",
         ),
         variable="github.com/grafana/loki/v3/pkg/util/build.Version",
     ),

@@ -1,4 +1,4 @@
-"""Where the sandbox's Loki and Alloy are on this machine; ``go_build`` puts them there, by the scripts named here."""
+"""Where the Loki, Alloy and Promtail of sandbox and tests are on this machine; ``go_build`` puts them there."""
 
 from __future__ import annotations
 
@@ -37,3 +37,5 @@ class GoProgram:
 LOKI = GoProgram("loki", "3.7.8", "scripts/sandbox-loki")
 # The only Alloy whose modules are all published: later ones need a newer github.com/grafana/alloy/syntax than v0.1.0.
 ALLOY = GoProgram("alloy", "1.0.0", "scripts/sandbox-alloy")
+# The last Loki whose module has it. The sandbox runs none: it is for tests of the rules that are written for it.
+PROMTAIL = GoProgram("promtail", "3.5.0", "scripts/sandbox-promtail")
