@@ -20,7 +20,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 const VERSION = '0.3.0';
 
-foreach ( array( 'settings', 'crypto', 'authority', 'mail', 'mail-failures', 'health', 'health-checks' ) as $agencystack_part ) {
+foreach ( array( 'settings', 'crypto', 'authority', 'mail', 'mail-failures', 'health', 'health-checks', 'canary' ) as $agencystack_part ) {
 	require_once __DIR__ . "/includes/class-$agencystack_part.php";
 }
 foreach ( array( 'settings', 'token', 'keys', 'roles', 'accounts', 'refusal', 'guard', 'login', 'logout', 'password' ) as $agencystack_part ) {
@@ -32,6 +32,7 @@ require_once __DIR__ . '/includes/class-der.php';
 ( new Mail() )->hook();
 ( new Mail_Failures() )->hook();
 ( new Health() )->hook();
+( new Canary() )->hook();
 if ( Oidc_Settings::complete() ) {
 	( new Oidc_Guard() )->hook();
 	( new Oidc_Login() )->hook();

@@ -14,6 +14,7 @@ from agencystack.components.keycloak import AdminLogin, Keycloak
 from agencystack.components.listmonk import Listmonk
 from agencystack.components.loki import Loki
 from agencystack.components.mailu import Mailu
+from agencystack.components.promtail import Promtail
 from agencystack.components.uptime_kuma import UptimeKuma
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
@@ -31,6 +32,7 @@ from agencystack.stack.products import Keycloak as KeycloakSettings
 from agencystack.stack.products import Listmonk as ListmonkSettings
 from agencystack.stack.products import Loki as LokiSettings
 from agencystack.stack.products import Mailu as MailuSettings
+from agencystack.stack.products import Promtail as PromtailSettings
 from agencystack.stack.products import UptimeKuma as UptimeKumaSettings
 from agencystack.stack.products import WordPress as WordPressSettings
 from agencystack.stack.users import UserRule
@@ -183,6 +185,23 @@ def uptime_kuma(component: Component, context: Context) -> UptimeKuma:
         password, user = context.resolve(settings.admin_password), settings.admin_user or "admin"
         authority = ca_file(settings)
         return UptimeKuma(component.ref, settings.reached_by_us(), user=user, password=password, ca_file=authority)
+
+    return context.connection(component.ref, connect)
+
+
+def promtail(component: Component, context: Context) -> Promtail:
+    """Return the client of a Promtail, which is configured by its file and restarted."""
+    settings = settings_of(component, PromtailSettings)
+
+    def connect() -> Promtail:
+        if settings.config is None or settings.restart is None:
+            raise ConfigurationError(
+                "is configured by its file, and stack.yaml does not say which, or how it is restarted",
+                component=component.ref,
+                remedy="add config: FILE and restart: [PROGRAM, ARGUMENT], both on the machine exec reaches",
+            )
+        url, machine = settings.reached_by_us(), executor(component).host()
+        return Promtail(component.ref, url, machine, settings.config, settings.restart, ca_file=ca_file(settings))
 
     return context.connection(component.ref, connect)
 

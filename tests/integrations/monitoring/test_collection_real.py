@@ -20,27 +20,13 @@ import pytest
 from agencystack.components.loki import Entry, Loki
 from agencystack.engine.planning import Status
 from agencystack.logs import alloy as rules
-from agencystack.sandbox.alloy import PORTS as ALLOY_PORTS
-from agencystack.sandbox.alloy import config_folder, real_alloy
-from agencystack.sandbox.go_programs import ALLOY, LOKI
+from agencystack.sandbox.go_programs import ALLOY
 from agencystack.sandbox.go_service import GoService
-from agencystack.sandbox.loki import PORTS as LOKI_PORTS
-from agencystack.sandbox.loki import real_loki
-from agencystack.sandbox.plan import SandboxFolder
-from agencystack.sandbox.ports import ensure_ports
 from agencystack.stack.errors import ComponentRef, Unavailable
 from tests.integrations.monitoring.hosts import Host, changed, files
 from tests.serving import free_port
 
-pytestmark = [
-    pytest.mark.real,
-    *(
-        pytest.mark.skipif(
-            not program.path().exists(), reason=f"the real {program.name} is not here: run {program.script}"
-        )
-        for program in (ALLOY, LOKI)
-    ),
-]
+pytestmark = pytest.mark.real
 
 ACCESS = '192.0.2.7 - - [{time}] "{method} {path} HTTP/1.1" 404 146 "-" "{agent}"\n'
 
@@ -91,24 +77,6 @@ def wait_for(done: Callable[[], bool], seconds: float = 30) -> None:
     while not done():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GoService, GoService, Path]]:
-    folder = SandboxFolder(tmp_path_factory.mktemp("sandbox"))
-    for path in (folder.run, folder.log, folder.data):
-        path.mkdir(parents=True)
-    ports = ensure_ports(folder.ports_file, (*ALLOY_PORTS, *LOKI_PORTS))
-    alloy, loki = real_alloy(folder, ports), real_loki(folder, ports)
-    loki.start()
-    try:
-        alloy.start()
-        try:
-            yield alloy, loki, config_folder(folder)
-        finally:
-            alloy.stop()
-    finally:
-        loki.stop()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ final class Health {
 	 * @param \WP_REST_Request $request The request.
 	 * @return bool
 	 */
-	private static function knows_token( $request ) {
+	public static function knows_token( $request ) {
 		$option = get_option( self::OPTION );
 		$hash   = is_array( $option ) && isset( $option['token'] ) ? (string) $option['token'] : '';
 		$shown  = (string) $request->get_header( 'x_agencystack_token' );

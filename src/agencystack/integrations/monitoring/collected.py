@@ -135,38 +135,10 @@ def _container(name: str, source: Source, receiver: str) -> Iterator[str]:
 \t}}
 }}
 """
-    marks = f"\n\trelabel_rules = loki.relabel.{name}__output.rules" if source.output else ""
-    width = len("relabel_rules") if source.output else len("forward_to")
-    taken_by = f"loki.relabel.{name}.receiver" if source.output else receiver
     yield f"""loki.source.docker {quoted(name)} {{
-\t{"host".ljust(width)} = {quoted(DOCKER)}
-\t{"targets".ljust(width)} = discovery.docker.{name}.targets
-\t{"forward_to".ljust(width)} = [{taken_by}]{marks}
-}}
-"""
-    if source.output:
-        yield from _one_output(name, source.output, receiver)
-
-
-def _one_output(name: str, output: str, receiver: str) -> Iterator[str]:
-    """Yield what lets the lines of one of a container's outputs through."""
-    yield f"""loki.relabel {quoted(f"{name}__output")} {{
-\tforward_to = []
-
-\trule {{
-\t\tsource_labels = ["__meta_docker_container_log_stream"]
-\t\ttarget_label  = "output"
-\t}}
-}}
-"""
-    yield f"""loki.relabel {quoted(name)} {{
+\thost       = {quoted(DOCKER)}
+\ttargets    = discovery.docker.{name}.targets
 \tforward_to = [{receiver}]
-
-\trule {{
-\t\tsource_labels = ["output"]
-\t\tregex         = {quoted(output)}
-\t\taction        = "keep"
-\t}}
 }}
 """
 

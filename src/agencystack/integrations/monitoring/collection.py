@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
+from agencystack.components.promtail import Job
 from agencystack.engine.context import Component
-from agencystack.engine.integration import Capability, Proof, Support
+from agencystack.engine.integration import Capability, Proof, SealedValue, Support
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.monitoring import by_hand, metrics
 from agencystack.integrations.monitoring.canary import FOUND, CanaryIsFound, canary_of
 from agencystack.integrations.monitoring.collected import collection, seen, streams
 from agencystack.integrations.monitoring.fragments import KEY, USE, Fragment, Running, file_name, written
+from agencystack.integrations.monitoring.kuma_metrics import metrics_access, metrics_key, metrics_warnings
 from agencystack.integrations.monitoring.part import Part
+from agencystack.integrations.monitoring.php_failure import FatalIsOneEntry, PhpFailure
+from agencystack.integrations.monitoring.promtail_jobs import END_OF_LIFE, PromtailJobs, jobs, prefix
+from agencystack.integrations.monitoring.promtail_jobs import KEY as JOBS
 from agencystack.integrations.monitoring.sources import Found, Kind, Source, machine, sources_of
 from agencystack.integrations.monitoring.stores import (
+    LOGS,
     PASSWORD,
     PasswordFile,
     Store,
     folder_of,
     loki_store,
-    password_of,
     prometheus_store,
 )
 from agencystack.stack.errors import AgencyStackError, ComponentRef
 from agencystack.stack.model import SHARED
+from agencystack.stack.secrets import Secret
 
 OURSELVES = ComponentRef(SHARED, "agencystack")
 """This program, whose runs are logged like any other component's."""
 
-RUNS = "run"
+RUNS, PHP = "run", "php"
 
 
 class LogCollection(Part):
@@ -50,39 +57,44 @@ class LogCollection(Part):
     )
 
     def resources(self) -> Iterator[Resource]:
-        """Yield the files: those all share first."""
-        alloy = self._serving("alloy")
-        if alloy is None:
-            if self._serving("loki"):
-                yield from self._prepared()
-            return
-        client = products.alloy(alloy, self.site.context)
-        for store in self._stores():
-            password = password_of(store, self.site.context)
-            if password is not None:
-                yield PasswordFile(client, store.password_file, password)
-        for name, text in self._files(alloy):
-            fragment = Fragment(client, name, text)
-            yield fragment
-            yield Running(fragment, client)
+        """Yield the files: those all share first. An old Promtail has jobs in its own file instead."""
+        alloy, promtail = self._serving("alloy"), self._serving("promtail")
+        if alloy is not None:
+            yield from self._of_alloy(alloy)
+        elif promtail is not None:
+            for ref, sources in self._collected(promtail):
+                yield self._jobs(promtail, prefix(ref), tuple(jobs(ref, sources)))
+        elif self._serving("loki") is not None:
+            for name, text in self._files(by_hand.planned()):
+                yield by_hand.PreparedFile(self.site.context.home, name, text)
+            yield by_hand.StepsToTake(self.site.context.home)
 
     def proofs(self) -> Iterator[Proof]:
         """Have the application log something unique, and find it in Loki."""
-        alloy, loki = self._serving("alloy"), self._serving("loki")
-        if alloy is None or loki is None:
+        collector, loki = self._collector(), self._serving("loki")
+        if collector is None or loki is None:
             return
-        sources = self._found(alloy).sources
-        if sources:
-            canary = canary_of(self.site, {source.stream for source in sources})
-            client = products.loki(loki, self.site.context)
-            yield CanaryIsFound(self.site.application.ref, canary, client, lambda: self._seen_by(alloy))
+        sources, ref = self._found(collector).sources, self.site.application.ref
+        if not sources:
+            return
+        collected = {source.stream for source in sources}
+        client = products.loki(loki, self.site.context)
+        yield CanaryIsFound(ref, canary_of(self.site, collected), client, lambda: self._seen_by(collector))
+        # Where nobody wrote that PHP's errors go there, the site may well not log them at all.
+        if ref.name == "wordpress" and PHP in collected and self.site.application.settings.logs:
+            failure = PhpFailure(PHP, self.site)
+            yield FatalIsOneEntry(ref, failure, client, lambda: self._seen_by(collector))
 
     def warnings(self) -> Iterator[str]:
         """Yield which logs are not collected, and what to write for them."""
-        alloy = self._serving("alloy")
-        if alloy is not None:
-            yield from self._found(alloy).advice
-        for name in ("alloy", "loki", "prometheus"):
+        collector = self._collector()
+        if collector is not None:
+            yield from self._found(collector).advice
+            if collector.ref.name == "promtail":
+                yield END_OF_LIFE
+        if self.site.application.ref.name == metrics.KUMA and self._serving("alloy"):
+            yield from metrics_warnings(self.site)
+        for name in ("alloy", "promtail", "loki", "prometheus"):
             other = self.site.companion(name)
             if other is not None and self._serving(name) is None:
                 yield (
@@ -96,7 +108,9 @@ class LogCollection(Part):
             return by_hand.PreparedFile(self.site.context.home, key.removeprefix(by_hand.KEPT))
         if key == by_hand.STEPS:
             return by_hand.StepsToTake(self.site.context.home)
-        alloy = self._serving("alloy")
+        alloy, promtail = self._serving("alloy"), self._serving("promtail")
+        if promtail is not None and key.startswith(JOBS):
+            return self._jobs(promtail, key.removeprefix(JOBS), ())
         if alloy is None:
             return None
         client = products.alloy(alloy, self.site.context)
@@ -113,8 +127,14 @@ class LogCollection(Part):
         found = self.site.companion(name)
         return found if found is not None and found.ref.client in {SHARED, self.site.owner} else None
 
-    def _seen_by(self, alloy: Component) -> str:
+    def _collector(self) -> Component | None:
+        return self._serving("alloy") or self._serving("promtail")
+
+    def _seen_by(self, collector: Component) -> str:
         """Return what Alloy sees of the application's files, for a person who wonders where its lines are."""
+        if collector.ref.name != "alloy":
+            return ""
+        alloy = collector
         client, ref = products.alloy(alloy, self.site.context), self.site.application.ref
         try:
             return "; ".join(seen(client, streams(ref, self._found(alloy).sources)))
@@ -131,29 +151,52 @@ class LogCollection(Part):
         if prometheus is not None:
             yield prometheus_store(prometheus)
 
+    def _of_alloy(self, alloy: Component) -> Iterator[Resource]:
+        client = products.alloy(alloy, self.site.context)
+        for store in self._stores():
+            reference = store.component.settings.password
+            if reference is not None:
+                yield PasswordFile(client, store.password_file, partial(self.site.context.resolve, reference))
+        if self.site.application.ref.name == metrics.KUMA and self._serving("prometheus"):
+            yield from metrics_key(self.site)
+            yield PasswordFile(client, metrics.password_file(self.site.application.ref), self._kuma_key)
+        for name, text in self._files(alloy):
+            fragment = Fragment(client, name, text)
+            yield fragment
+            yield Running(fragment, client)
+
     def _files(self, alloy: Component) -> Iterator[tuple[str, str]]:
         """Yield name and text of each file."""
-        stores = tuple(self._stores())
-        logs = next((store.receiver for store in stores if store.kind == "loki.write"), None)
-        numbers = next((store.receiver for store in stores if store.kind != "loki.write"), None)
-        for store in stores:
-            yield store.file, store.text(folder_of(alloy))
-        if logs is not None and alloy.ref.client == SHARED and machine(alloy.settings.exec) == "":
-            runs = self.site.context.home.log_dir / "integrations" / "*.jsonl"
-            source = Source(RUNS, Kind.FILE, str(runs))
-            yield file_name(OURSELVES), written(str(OURSELVES), list(collection(OURSELVES, [source], logs)))
-        if numbers is not None:
-            yield file_name(alloy.ref), written(str(alloy.ref), list(metrics.of_alloy(alloy.ref, numbers)))
-        ref = self.site.application.ref
-        blocks = list(collection(ref, self._found(alloy).sources, logs)) if logs else []
-        blocks += metrics.scraping(metrics.metrics_targets(self.site), numbers) if numbers else []
-        if blocks:
-            yield file_name(ref), written(str(ref), blocks)
+        logs = numbers = None
+        for store in self._stores():
+            more: list[str] = []
+            if store.kind == LOGS:
+                logs = store.receiver
+            else:
+                numbers = store.receiver
+                more += metrics.of_alloy(alloy.ref, numbers)
+            yield store.file, store.text(folder_of(alloy), more)
+        for ref, sources in self._collected(alloy):
+            blocks = list(collection(ref, sources, logs)) if logs else []
+            if numbers and ref == self.site.application.ref:
+                blocks += metrics.scraping(metrics.metrics_targets(self.site, folder_of(alloy)), numbers)
+            if blocks:
+                yield file_name(ref), written(str(ref), blocks)
 
-    def _prepared(self) -> Iterator[Resource]:
-        """Yield the files an Alloy would get that is to be installed on this machine."""
-        home = self.site.context.home
-        planned = by_hand.planned()
-        for name, text in self._files(planned):
-            yield by_hand.PreparedFile(home, name, text)
-        yield by_hand.StepsToTake(home)
+    def _collected(self, collector: Component) -> Iterator[tuple[ComponentRef, tuple[Source, ...]]]:
+        """Yield whose logs are collected for the application, and where they are: our own runs, and the application's.
+
+        What is written of our runs stands on this machine, where a collector elsewhere does not see it.
+        """
+        if collector.ref.client == SHARED and machine(collector.settings.exec) == "":
+            runs = self.site.context.home.log_dir / "integrations" / "*.jsonl"
+            yield OURSELVES, (Source(RUNS, Kind.FILE, str(runs)),)
+        yield self.site.application.ref, self._found(collector).sources
+
+    def _kuma_key(self) -> Secret | None:
+        access = metrics_access(self.site)
+        return access[1] if access else None
+
+    def _jobs(self, promtail: Component, name: str, wanted: tuple[Job, ...]) -> PromtailJobs:
+        memory = SealedValue(self.site.context, f"{promtail.ref}/monitoring/restart-due/{name.strip('/')}")
+        return PromtailJobs(products.promtail(promtail, self.site.context), name, wanted, memory)

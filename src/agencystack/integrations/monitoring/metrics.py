@@ -15,6 +15,7 @@ from agencystack.stack.errors import ComponentRef
 ALWAYS = ("grafana", "loki")
 """Products that answer ``/metrics`` without being told to, and without asking who wants to know."""
 
+KUMA = "uptime-kuma"
 MINUTE = "60s"
 
 
@@ -33,11 +34,24 @@ class Target:
     login: Login | None = None
 
 
-def metrics_targets(site: Site) -> Iterator[Target]:
-    """Yield what a site's application exports; further products are added here, with the login they want."""
-    application = site.application
-    if application.ref.name in ALWAYS:
-        yield Target(application.ref, f"{application.settings.reached_by_components().rstrip('/')}/metrics")
+def metrics_targets(site: Site, folder: str) -> Iterator[Target]:
+    """Yield what a site's application exports; further products are added here, with the login they want.
+
+    Args:
+        site: the application.
+        folder: expression of Alloy's syntax for the folder its files are in.
+    """
+    ref, address = site.application.ref, site.application.settings.reached_by_components().rstrip("/")
+    if ref.name in ALWAYS:
+        yield Target(ref, f"{address}/metrics")
+    elif ref.name == KUMA:
+        # The user is empty, the password its key (kuma_metrics.metrics_access).
+        yield Target(ref, f"{address}/metrics", Login("", f'{folder} + "/{password_file(ref)}"'))
+
+
+def password_file(ref: ComponentRef) -> str:
+    """Return the name of the file with the password to a component's numbers."""
+    return f"agencystack-{ref.client}-{ref.name}.password"
 
 
 def scraping(targets: Iterable[Target], receiver: str) -> Iterator[str]:

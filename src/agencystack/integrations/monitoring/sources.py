@@ -17,7 +17,7 @@ from agencystack.stack.log_source import LogSource
 from agencystack.stack.model import place
 
 SERVER = "server"
-"""The stream of products that write one log alone."""
+"""The stream of products that write one log alone, and of containers, which mix what they have to say."""
 
 MAILU_SERVICES = ("front", "admin", "imap", "smtp", "antispam", "webmail", "redis", "resolver")
 """Mailu's compose file has each log to the journal, tagged ``mailu-<service>`` (facts/mailu.md "Logs")."""
@@ -70,14 +70,12 @@ class Source:
         kind: what is read.
         name: the path, in which ``*`` stands for anything, the container or the journal's identifier.
         zone: IANA time zone of lines that do not say theirs; None for UTC.
-        output: of a container, the one output that is meant, ``stdout`` or ``stderr``; both when empty.
     """
 
     stream: str
     kind: Kind
     name: str
     zone: str | None = None
-    output: str = ""
 
     @property
     def wrapping(self) -> Wrapping:
@@ -168,11 +166,8 @@ def _usual(component: Component) -> Iterator[Source]:
         yield from (Source(service, Kind.JOURNAL, f"mailu-{service}") for service in MAILU_SERVICES)
     elif where is None:
         return
-    elif name == "wordpress" and where.docker:
-        yield Source("access", Kind.DOCKER, where.docker, output="stdout")
-        yield Source("php-fpm", Kind.DOCKER, where.docker, output="stderr")
     elif where.docker:
-        yield Source("web-error" if name == "erpnext" else SERVER, Kind.DOCKER, where.docker)
+        yield Source(SERVER, Kind.DOCKER, where.docker)
     elif name == "wordpress" and where.path:
         yield from (Source(stream, Kind.FILE, f"{where.path.rstrip('/')}/{file}") for stream, file in _WORDPRESS)
     elif name == "erpnext" and where.path:
@@ -183,15 +178,10 @@ def _advice(component: Component, found: tuple[Source, ...]) -> Iterator[str]:
     ref = component.ref
     if not found:
         yield f"where {ref} logs is not known; {_ask(ref)}"
-    elif ref.name == "wordpress" and found[0].kind is Kind.DOCKER:
-        yield (
-            f"of {ref} the output of its container is collected, taken for that of PHP-FPM; for debug.log, WooCommerce "
-            f"or a web server of its own {_ask(ref)}"
-        )
+    elif ref.name in {"wordpress", "erpnext"} and found[0].kind is Kind.DOCKER:
+        yield f"of {ref} the output of its container is collected, not the files in it; for these {_ask(ref)}"
     elif ref.name == "wordpress":
         yield f"of {ref} only debug.log and WooCommerce's logs are collected; for the web server's {_ask(ref)}"
-    elif ref.name == "erpnext" and found[0].kind is Kind.DOCKER:
-        yield f"of {ref} the output of its container is collected, not the files in it; for these {_ask(ref)}"
 
 
 def _ask(ref: ComponentRef) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agencystack.components.alloy import PRIVATE, Alloy
-from agencystack.engine.context import Component, Context
+from agencystack.engine.context import Component
+from agencystack.engine.integration import Blocked
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
-from agencystack.engine.values import Fields
+from agencystack.engine.values import Fields, Marker
 from agencystack.integrations import products
 from agencystack.integrations.monitoring.collected import identifier
 from agencystack.integrations.monitoring.fragments import written
@@ -17,6 +19,7 @@ from agencystack.stack.products import Alloy as AlloySettings
 from agencystack.stack.products import Loki, Prometheus
 from agencystack.stack.secrets import Secret
 
+LOGS = "loki.write"
 PASSWORD = "password of "  # noqa: S105 - how a key begins
 
 
@@ -74,11 +77,12 @@ class Store:
         """What other fragments send to."""
         return f"{self.kind}.{self.label}.receiver"
 
-    def text(self, folder: str) -> str:
+    def text(self, folder: str, more: Sequence[str] = ()) -> str:
         """Return its fragment.
 
         Args:
             folder: expression of Alloy's syntax for the folder its files are in.
+            more: further blocks of what all share.
         """
         settings = self.component.settings
         url = settings.reached_by_components().rstrip("/") + self.path
@@ -87,7 +91,7 @@ class Store:
             f"{self.kind} {quoted(self.label)} {{\n\tendpoint {{\n"
             f"{_attributes(self._endpoint(url))}{basic_auth(login, 2)}{self._authority()}\n\t}}\n}}\n"
         )
-        return written(str(self.component.ref), [block])
+        return written(str(self.component.ref), [block, *more])
 
     def _endpoint(self, url: str) -> dict[str, str]:
         found = {"url": quoted(url)}
@@ -109,7 +113,7 @@ class Store:
 def loki_store(component: Component) -> Store:
     """Return how entries are written to a Loki."""
     products.settings_of(component, Loki)
-    return Store(component, "loki.write", "/loki/api/v1/push")
+    return Store(component, LOGS, "/loki/api/v1/push")
 
 
 def prometheus_store(component: Component) -> Store:
@@ -156,10 +160,10 @@ class PasswordFile(Resource):
     Args:
         alloy: whose folder.
         name: of the file.
-        password: its content; None for one that is not wanted any more.
+        password: returns its content; None while the password is still to be made, by a resource that comes earlier.
     """
 
-    def __init__(self, alloy: Alloy, name: str, password: Secret | None = None) -> None:
+    def __init__(self, alloy: Alloy, name: str, password: Callable[[], Secret | None] = lambda: None) -> None:
         self.component, self.key = alloy.where, f"{PASSWORD}{name}"
         self._alloy, self._name, self._password = alloy, name, password
 
@@ -169,21 +173,17 @@ class PasswordFile(Resource):
         return ABSENT if live is None else Reading({"password": Secret(live)})
 
     def wanted(self) -> Fields:
-        """Want that of ``stack.yaml``."""
-        return {"password": self._password}
+        """Want the password as it is now."""
+        return {"password": self._password() or Marker.PENDING}
 
     def write(self, change: Change) -> None:
         """Write it, for Alloy's group to read."""
         password = change.target["password"]
-        self._alloy.folder.store(self._name, password.reveal() if isinstance(password, Secret) else None, PRIVATE)
+        if not isinstance(password, Secret):
+            raise Blocked("has no password to hand over yet", component=self.component, remedy="run again")
+        self._alloy.folder.store(self._name, password.reveal(), PRIVATE)
 
     def remove(self, live: Reading, before: Image) -> str:
         """Remove the file."""
         self._alloy.folder.store(self._name, None)
         return ""
-
-
-def password_of(store: Store, context: Context) -> Secret | None:
-    """Return what opens a store, None where it asks nobody."""
-    password = store.component.settings.password
-    return context.resolve(password) if password else None
