@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
+from agencystack.cli import client as clients
 from agencystack.cli import installation, logs, roles, sandbox, secret, setup, snippet
-from agencystack.cli.run import fail, guarded, names, require_everything, session, unexpected
+from agencystack.cli.run import confirmed, fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
 from agencystack.engine.registry import eject as eject_integration
@@ -37,6 +38,7 @@ app.add_typer(integrations, name="integration")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(secret.app, name="secret")
 app.add_typer(roles.app, name="roles")
+app.add_typer(clients.app, name="client")
 app.add_typer(logs.app, name="logs")
 installation.register(app)
 snippet.register(integrations)
@@ -104,7 +106,7 @@ def integrate(
             granted: dict[Key, Permission] = {}
             if not auto:
                 made, granted = _talk_over(opened, selection, terminal, made)
-                if made.changes and not _confirmed("Apply this?"):
+                if made.changes and not confirmed("Apply this?"):
                     return terminal.declined(of_plan(made, opened.context.run))
             opened.context.prove_admin = prove_admin
             results = _apply(opened, terminal, made, granted, keep=keep)
@@ -170,7 +172,7 @@ def undo(
             if not auto:
                 proposed = of_undo(made, opened.context.run, "pending", {})
                 terminal.plan(proposed)
-                if made and not _confirmed("Undo this?"):
+                if made and not confirmed("Undo this?"):
                     return terminal.declined(proposed)
             errors = opened.undo(made, run=run)
         terminal.show(of_undo(made, opened.context.run, "undone", errors), terminal.results)
@@ -187,7 +189,7 @@ def rotate(
 
     def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
         require_everything(opened, selection, None)
-        if not auto and not _confirmed(f"Replace the secrets of {len(selection.sites)} integrations?"):
+        if not auto and not confirmed(f"Replace the secrets of {len(selection.sites)} integrations?"):
             return terminal.declined(of_results([], opened.context.run, selection.skipped))
         with opened.locked(selection.clients):
             results = opened.rotate(selection)
@@ -256,15 +258,9 @@ def _ask_about_foreign(made: Plan) -> dict[Key, Permission]:
     granted: dict[Key, Permission] = {}
     for step in made.foreign:
         foreign = step.reading.foreign if step.reading else None
-        if foreign is not None and _confirmed(f"{step.key[0]}: {foreign.what}. {foreign.permission} it?"):
+        if foreign is not None and confirmed(f"{step.key[0]}: {foreign.what}. {foreign.permission} it?"):
             granted[step.key] = foreign.permission
     return granted
-
-
-def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("this command asks, and standard input is no terminal", remedy="give --auto to go ahead")
-    return typer.confirm(question, default=False, err=True)
 
 
 def _ask_secret(place: str) -> Secret:

@@ -18,7 +18,7 @@ from agencystack.engine.report import of_error
 from agencystack.engine.session import Selection, Session
 from agencystack.engine.workshop import Observer
 from agencystack.stack.backup import finish_restore
-from agencystack.stack.errors import AgencyStackError, ConfigurationError, ExitCode
+from agencystack.stack.errors import AgencyStackError, ConfigurationError, ExitCode, UsageError
 from agencystack.stack.load import load as load_stack
 from agencystack.stack.paths import Home
 from agencystack.stack.references import SecretResolver
@@ -104,6 +104,17 @@ def _missing(opened: Session, keys: Sequence[str], secrets: ConfigurationError |
         remedy=f"add them to {file} (docs/connect-a-stack.md)"
         + (f"; {secrets.remedy}" if secrets and secrets.remedy else ""),
     )
+
+
+def confirmed(question: str) -> bool:
+    """Ask a person yes or no.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("this command asks, and standard input is no terminal", remedy="give --auto to go ahead")
+    return typer.confirm(question, default=False, err=True)
 
 
 def unexpected(error: BaseException) -> AgencyStackError:

@@ -31,7 +31,7 @@ Output = TypeVar("Output", bound=BaseModel)
 
 
 class DoneOutput(BaseModel):
-    """What commands print that do one thing: init, backup, restore, secret, integration eject."""
+    """What commands print that do one thing: init, backup, restore, secret, client add, integration eject."""
 
     model_config = ConfigDict(extra="forbid")
 

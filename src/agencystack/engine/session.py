@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -115,6 +116,8 @@ class Session:
                             self._add(selection, client, found, application)
         self._refuse_absent(wish, clients)
         known = {found.integration.declaration.type for found in self.registry.all}
+        if not wish.clients:
+            selection.skipped += self._left_behind()
         selection.skipped += [
             f"{t}: this version has no integration of this type" for t in wish.types or TYPES if t not in known
         ]
@@ -261,6 +264,15 @@ class Session:
         selection.sites.append((found.integration, site))
         if found.replaces:
             selection.replaced[name] = str(found.source)
+
+    def _left_behind(self) -> list[str]:
+        """Say which clients were taken out of stack.yaml while something of them is applied."""
+        applied = Counter(record.client for record in self.records.all() if record.client not in self.stack.clients)
+        return [
+            f"{client}: is not in stack.yaml any more, but {count} of its integrations are applied: put it back there, "
+            f"then run agencystack client remove {client}"
+            for client, count in sorted(applied.items())
+        ]
 
     def _refuse_unknown(self, wish: Wish) -> None:
         for client in wish.clients:
