@@ -19,6 +19,11 @@ class Monitored(Integration):
 
     parts: ClassVar[tuple[type[Part], ...]] = ()
 
+    def __init_subclass__(cls) -> None:
+        """Let what the parts can be what it can."""
+        super().__init_subclass__()
+        cls.capabilities = tuple(capability for part in cls.parts for capability in part.capabilities)
+
     def lacks(self, components: Container[str]) -> str:
         """Say that nothing to watch with is in the stack."""
         wanted = [name for part in self.parts for name in part.products]

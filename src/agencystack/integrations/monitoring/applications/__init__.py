@@ -1,0 +1,1 @@
+"""Each application that is watched: what is particular about it."""

@@ -1,0 +1,11 @@
+"""Chatwoot is watched: its log, and whether it answers."""
+
+from __future__ import annotations
+
+from agencystack.engine.integration import integration
+from agencystack.integrations.monitoring.watched import Watched
+
+
+@integration("monitoring", "chatwoot", version=1)
+class ChatwootMonitoring(Watched):
+    """Watch a support desk."""
