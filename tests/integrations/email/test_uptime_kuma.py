@@ -23,7 +23,7 @@ from agencystack.testing.conformance import ConformanceSuite
 from agencystack.testing.installation import Installation
 from tests.e2e.lab import WEB, Lab
 
-KEY = "notification AgencyStack acme"
+KEY, MAIL = "notification AgencyStack acme", "mail of AgencyStack acme"
 THEIRS = {"name": "AgencyStack acme", "type": "smtp", "smtpHost": "smtp.elsewhere.example", "smtpTo": "me@acme.example"}
 
 
@@ -65,7 +65,7 @@ class KumaMailBench(Bench):
 
     def edit(self) -> Edit:
         self.change(smtpTo="me@acme.example")
-        return Edit(KEY, "smtpTo", lambda: self.saved().config["smtpTo"] == "me@acme.example")
+        return Edit(MAIL, "smtpTo", lambda: self.saved().config["smtpTo"] == "me@acme.example")
 
     def foreign(self) -> str:
         self.hand.save_notification(THEIRS)
@@ -126,7 +126,7 @@ def test_what_people_add_to_it_stays(bench: KumaMailBench, installed: Installati
     installed.integrate()
     bench.change(customSubject="Wake up", smtpCC="boss@acme.example", smtpIgnoreTLSError=True)
     assert {step.resource.key: set(step.change.names) for step in installed.plan().changes if step.change} == {
-        KEY: {"smtpIgnoreTLSError"}
+        MAIL: {"smtpIgnoreTLSError"}
     }
     assert installed.integrate().status is Status.APPLIED
     config = bench.saved().config

@@ -69,6 +69,7 @@ class KumaBench(Bench):
         self.more: dict[str, Any] = {}
         self.shared: dict[str, Any] = {}
         self.domain = "acme.example"
+        self.alerts_to: list[str] = []
 
     @property
     def stack(self) -> Stack:  # type: ignore[override]
@@ -76,11 +77,17 @@ class KumaBench(Bench):
         kuma = {"url": self.url, "admin_user": "admin", "admin_password": "env:KUMA"}
         acme = {
             "domain": self.domain,
+            "alerts_to": self.alerts_to,
             "components": {"shop": {"url": self.shop, "custom": True}, **self.more},
             "integrations": {"monitoring": {"shop": self.settings}},
         }
         shared = {"components": {"uptime-kuma": kuma, **self.shared}}
         return Stack.model_validate({"version": 1, "shared": shared, "clients": {"acme": acme}})
+
+    def with_mail(self) -> None:
+        """Let there be a mail server, and somebody to tell."""
+        self.alerts_to = ["ops@acme.example"]
+        self.shared = {"mailu": {"url": "http://mail.example", "api_token": "env:MAILU"}}
 
     def resolve(self, reference: Any) -> Secret:
         return Secret(PASSWORD)
@@ -91,6 +98,7 @@ class KumaBench(Bench):
         for monitor in monitors:
             monitor["tags"] = sorted((tag["name"], tag["value"]) for tag in monitor["tags"])
         pages = [(page["config"]["slug"], page["config"]["title"], page["groups"]) for page in held.pages.values()]
+        monitors.sort(key=lambda row: str(row["name"]))
         return monitors, sorted(tag["name"] for tag in held.tags.values()), pages
 
     def calls(self) -> int:

@@ -160,17 +160,39 @@ def test_a_clone_of_ours_is_left_alone_and_said(bench: KumaBench, installed: Ins
     assert [kept.id for kept in bench.rows(FRONT)] == [clone]
 
 
-def test_our_notification_is_added_to_those_people_chose(bench: KumaBench, installed: Installation) -> None:
+def told(bench: KumaBench, mark: str) -> list[str]:
+    names = {one.id: one.name for one in bench.hand.notifications()}
+    return sorted(names[id_] for id_ in bench.row(mark).notifications)
+
+
+def test_the_clients_people_are_told_beside_those_others_chose(bench: KumaBench, installed: Installation) -> None:
+    assert any("nobody is told" in warning for warning in installed.plan().warnings)
     theirs = bench.hand.save_notification({"name": "pager", "type": "webhook"})
-    ours = bench.hand.save_notification({"name": "AgencyStack acme", "type": "smtp"})
+    bench.with_mail()
+    assert installed.integrate().status is Status.APPLIED
+    assert told(bench, FRONT) == told(bench, VERIFY) == ["AgencyStack acme"]
+    assert told(bench, "acme") == []
+    bench.hand.change_monitor(bench.row(FRONT).id, {"notificationIDList": {str(theirs): True}})
+    assert changes(installed.plan()) == {"notification AgencyStack acme on shop": {"on"}}
     installed.integrate()
-    row = bench.row(FRONT)
-    assert row.notifications == (ours,)
-    bench.hand.change_monitor(row.id, {"notificationIDList": {str(theirs): True}})
-    assert changes(installed.plan()) == {f"check {FRONT}": {"tells"}}
-    installed.integrate()
-    assert bench.row(FRONT).notifications == (theirs, ours)
-    assert bench.row("acme").notifications == ()
+    assert told(bench, FRONT) == ["AgencyStack acme", "pager"]
+    installed.undo()
+    assert [one.name for one in bench.hand.notifications()] == ["pager"]
+
+
+def test_a_persons_notification_of_our_name_is_theirs(bench: KumaBench, installed: Installation) -> None:
+    bench.with_mail()
+    bench.hand.save_notification({"name": "AgencyStack acme", "type": "webhook", "webhookURL": "http://x.example"})
+    assert installed.integrate().status is Status.BLOCKED
+    bench.settings["adopt"] = True
+    assert installed.integrate().status is Status.APPLIED
+    installed.undo()
+    [kept] = bench.hand.notifications()
+    assert (kept.config["type"], kept.config["webhookURL"], kept.config.get("agencystack")) == (
+        "webhook",
+        "http://x.example",
+        None,
+    )
 
 
 def test_a_page_of_a_person_is_theirs(bench: KumaBench, installed: Installation) -> None:

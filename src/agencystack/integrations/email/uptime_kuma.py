@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import formataddr
 from typing import Any
 
-from agencystack.components.uptime_kuma import Notification, UptimeKuma
+from agencystack.components.uptime_kuma import UptimeKuma
 from agencystack.engine.integration import Capability, Manual, Proof, Site, Support, integration
-from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
+from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
 from agencystack.integrations.email.submission import find_submission
-from agencystack.integrations.kuma_notification import notification_name
+from agencystack.integrations.kuma_notification import KEY, ClientNotification, notifications_of
 from agencystack.stack.errors import Refused
 from agencystack.stack.secrets import Secret
 
-MARK = "agencystack"
-"""A key of our own in a notification's configuration, which Uptime Kuma keeps as it is given it."""
-
-KEY = "notification "
+MAIL = "mail of "
+"""How the key of :class:`NotificationMail` begins; the notification's name follows."""
 
 
 @integration("email", "uptime-kuma", provider="mailu", version=1)
@@ -53,7 +51,8 @@ class UptimeKumaEmail(MailIntegration):
             )
         account = MailAccount(site)
         yield from account.resources()
-        yield KumaNotification(_kuma(site), site, account)
+        yield from notifications_of(site, _kuma(site))
+        yield NotificationMail(_kuma(site), site, account)
         yield from account.afterwards()
 
     def proofs(self, site: Site) -> Iterator[Proof]:
@@ -62,9 +61,10 @@ class UptimeKumaEmail(MailIntegration):
 
         def send(to: str, subject: str, _body: str) -> Mapping[str, Any]:
             kuma = _kuma(site)
-            saved = KumaNotification(kuma, site, account).saved()
+            notification = ClientNotification(kuma, site.client)
+            saved = notification.saved()
             if saved is None:
-                raise Refused(f"has no notification {notification_name(site.client)}", component=kuma.where)
+                raise Refused(f"has no notification {notification.name}", component=kuma.where)
             # The name is what a test message says; a subject a person made for mails would hide it.
             config = {
                 name: value for name, value in saved.config.items() if name not in {"customSubject", "customBody"}
@@ -91,7 +91,9 @@ class UptimeKumaEmail(MailIntegration):
     def former(self, site: Site, key: str) -> Resource | None:
         """Return the notification, or a resource of the mailbox that another configuration once wanted."""
         if key.startswith(KEY):
-            return KumaNotification(_kuma(site), site, MailAccount(site))
+            return ClientNotification(_kuma(site), site.client)
+        if key.startswith(MAIL):
+            return NotificationMail(_kuma(site), site, MailAccount(site))
         return super().former(site, key)
 
     def component_version(self, site: Site) -> str | None:
@@ -100,27 +102,23 @@ class UptimeKumaEmail(MailIntegration):
         return site.context.connection(site.application.ref, kuma.version, "version")
 
 
-class KumaNotification(Resource):
-    """The notification. What people add to it, such as a subject of their own, stays."""
+class NotificationMail(Resource):
+    """How the notification is sent. What people add to it, such as a subject of their own, stays."""
 
     def __init__(self, kuma: UptimeKuma, site: Site, account: MailAccount) -> None:
-        self._name = notification_name(site.client)
-        self.component, self.key = kuma.where, KEY + self._name
+        self._notification = ClientNotification(kuma, site.client)
+        self.component, self.key = kuma.where, f"{MAIL}{self._notification.name}"
         self._kuma, self._site, self._account = kuma, site, account
 
     def read(self) -> Reading:
-        """Return ours; one of its name that a person made is theirs."""
-        found = self.saved()
+        """Return its settings."""
+        found = self._notification.saved()
         if found is None:
             return ABSENT
         fields: dict[str, Value] = {name: found.config.get(name) for name in _PLAIN}
         password = found.config.get("smtpPassword")
         fields["smtpPassword"] = Secret(str(password)) if password else None
-        if found.config.get(MARK) == self._site.client:
-            return Reading(fields)
-        image = {"config": {name: value for name, value in found.config.items() if name != MARK}}
-        what = f"there is a notification {self._name} that is not ours"
-        return Reading(fields, image, Foreign(what, Permission.ADOPT))
+        return Reading(fields, {"config": dict(found.config)})
 
     def wanted(self) -> Fields:
         """Want Mailu, as our mailbox, over verified TLS."""
@@ -136,39 +134,27 @@ class KumaNotification(Resource):
             "smtpPassword": self._account.password,
             "smtpFrom": formataddr((self._account.sender_name, self._account.sender)),
             "smtpTo": ",".join(self._site.alerts_to),
-            MARK: self._site.client,
         }
 
     def write(self, change: Change) -> None:
-        """Make it, or change what differs; it is saved as a whole."""
-        found = self.saved()
-        new = {"name": self._name, "isDefault": False, "applyExisting": False}
-        settings = {name: _plain(value) for name, value in change.target.items()}
-        kept = found.config if found else new
-        self._kuma.save_notification({**kept, **settings}, found.id if found else None)
+        """Change what differs; it is saved as a whole."""
+        self._save({name: _plain(change.target[name]) for name in change.names}, without=())
 
     def remove(self, live: Reading, before: Image) -> str:
-        """Delete it, from the monitors too."""
-        found = self.saved()
-        if found is not None:
-            self._kuma.delete_notification(found.id)
+        """Take our settings out of it; the notification itself goes with its last user."""
+        self._save({}, without=[name for name in (*_PLAIN, "smtpPassword") if name != "type"])
         return ""
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
-        """Put back the settings a person's notification had."""
-        found = self.saved()
-        if found is None:
-            return
-        had = dict(before.extra.get("config") or {})
-        kept = {name: value for name, value in found.config.items() if name not in change.names}
-        back = {name: had[name] for name in change.names if name in had}
-        self._kuma.save_notification({**kept, **back}, found.id)
+        """Put back the settings it had, absent ones too."""
+        had = before.extra.get("config") or {}
+        self._save({name: had[name] for name in change.names if name in had}, without=change.names)
 
-    def saved(self) -> Notification | None:
-        """Return the notification of our name, ours first."""
-        named = [one for one in self._kuma.notifications() if one.name == self._name]
-        ours = [one for one in named if one.config.get(MARK) == self._site.client]
-        return next(iter(ours or named), None)
+    def _save(self, settings: Mapping[str, Any], without: Iterable[str]) -> None:
+        found = self._notification.saved()
+        if found is not None:
+            kept = {name: value for name, value in found.config.items() if name not in set(without)}
+            self._kuma.save_notification({**kept, **settings}, found.id)
 
 
 def _kuma(site: Site) -> UptimeKuma:
@@ -190,5 +176,4 @@ _PLAIN = (
     "smtpUsername",
     "smtpFrom",
     "smtpTo",
-    MARK,
 )

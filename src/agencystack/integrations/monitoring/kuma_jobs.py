@@ -52,10 +52,10 @@ class JobMonitor(KumaMonitor):
         token: Value = Secret(row.push_token) if row.push_token else None
         return {**super()._fields(row, rows), "push token": token}
 
-    def _wire(self, fields: Fields, row: Any) -> dict[str, Any]:
+    def _wire(self, fields: Fields) -> dict[str, Any]:
         token = self._token.get()
         ours = {"pushToken": token.reveal()} if "push token" in fields and token else {}
-        return super()._wire(fields, row) | ours
+        return super()._wire(fields) | ours
 
 
 def job_check(site: Site) -> Check:

@@ -12,7 +12,6 @@ from typing import Any
 from agencystack.components.uptime_kuma import Monitor, UptimeKuma
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Value
-from agencystack.integrations.kuma_notification import PREFIX, notification_for
 from agencystack.integrations.monitoring.kuma_checks import Check
 
 TAG, COLOR = "agencystack", "#2f855a"
@@ -66,9 +65,6 @@ class KumaMonitor(Resource):
         """Want it marked and running; of one a person made, only what it looks at is ours to say."""
         row = self._row()
         fields: dict[str, Value] = {**self._target(), "active": True, "marked": True}
-        notification = notification_for(self._kuma.notifications(), self._check.mark.partition("/")[0])
-        if notification is not None and self._check.group:
-            fields["tells"] = notification.name
         if row is None or _made_by_us(row):
             fields |= {"name": self._check.name, **self._check.habits}
             if self._check.group:
@@ -81,7 +77,7 @@ class KumaMonitor(Resource):
         if row is None:
             self._mark(self._made(change.target))
             return
-        changes = self._wire({name: change.target[name] for name in change.names}, row)
+        changes = self._wire({name: change.target[name] for name in change.names})
         if changes:
             self._kuma.change_monitor(row.id, changes)
         if "active" in change.names:
@@ -123,8 +119,6 @@ class KumaMonitor(Resource):
         return next((row for row in free if address and _address(_looks_at(row)) == address), None)
 
     def _fields(self, row: Monitor, rows: Iterable[Monitor]) -> Fields:
-        told = {one.id: one.name for one in self._kuma.notifications()}
-        ours = [told[id_] for id_ in row.notifications if told.get(id_, "").startswith(PREFIX)]
         return {
             **_looks_at(row),
             "name": row.name,
@@ -134,30 +128,20 @@ class KumaMonitor(Resource):
             "certificate expiry": row.expiry_notification,
             "active": row.active,
             "group": _group_mark(row, rows),
-            "tells": ours[0] if ours else "",
             "marked": self._check.mark in row.values_of(TAG),
         }
 
     def _made(self, target: Fields) -> int:
-        settings = {"description": MADE + self._check.mark, **self._extra(), **self._wire(target, None)}
+        settings = {"description": MADE + self._check.mark, **self._extra(), **self._wire(target)}
         return self._kuma.add_monitor(settings)
 
-    def _wire(self, fields: Fields, row: Monitor | None) -> dict[str, Any]:
+    def _wire(self, fields: Fields) -> dict[str, Any]:
         """Return settings in Uptime Kuma's own names."""
         changes: dict[str, Any] = {WIRE[name]: value for name, value in fields.items() if name in WIRE}
         if "group" in fields:
             group = marked(self._kuma.monitors(), str(fields["group"])) if fields["group"] else ()
             changes["parent"] = group[0].id if group else None
-        if "tells" in fields:
-            changes["notificationIDList"] = self._told(str(fields["tells"]), row)
         return changes
-
-    def _told(self, name: str, row: Monitor | None) -> dict[str, bool]:
-        """Return the monitor's notifications with ours of that name alone among them; others stay."""
-        ours = {one.id: one.name for one in self._kuma.notifications() if one.name.startswith(PREFIX)}
-        kept = [id_ for id_ in (row.notifications if row else ()) if id_ not in ours]
-        chosen = [id_ for id_, of in ours.items() if of == name]
-        return {str(id_): True for id_ in (*kept, *chosen)}
 
     def _mark(self, monitor_id: int) -> None:
         tags = [tag for tag in self._kuma.tags() if tag.name == TAG]

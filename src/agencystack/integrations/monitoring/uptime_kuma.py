@@ -9,6 +9,9 @@ from agencystack.engine.context import Component
 from agencystack.engine.integration import Capability, Proof, Site, Support
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
+from agencystack.integrations.kuma_notification import KEY as NOTIFICATION
+from agencystack.integrations.kuma_notification import ClientNotification, notifications_of
+from agencystack.integrations.monitoring.kuma_alarm import KumaAlarm
 from agencystack.integrations.monitoring.kuma_checks import Check, checks_of, group_of, slug_of
 from agencystack.integrations.monitoring.kuma_jobs import JobMonitor, job_check, job_monitor, push_token
 from agencystack.integrations.monitoring.kuma_metrics import KEY, metrics_key
@@ -49,20 +52,23 @@ class Checks(Part):
         self._heading = site.application.ref.name
 
     def resources(self) -> Iterator[Resource]:
-        """Yield the group, its monitors, and what the client's page shows of them."""
+        """Yield the group, its monitors, who is told of them, and what the client's page shows of them."""
         kuma, site = self._kuma(), self.site
         yield KumaMonitor(kuma, group_of(site.owner))
         for check in checks_of(site):
             yield KumaMonitor(kuma, check)
         if self._hears_of_runs():
             yield job_monitor(site, kuma)
+        for notification in notifications_of(site, kuma):
+            yield notification
+            yield self._alarm(notification)
         yield KumaPage(kuma, self._slug, site.domain)
         yield KumaListing(kuma, self._slug, self._heading, self._public())
 
     def proofs(self) -> Iterator[Proof]:
         """Check now, make an outage, look at the page as anybody."""
-        kuma, site = self._kuma(), self.site
-        yield MonitorsAreUp(kuma, (*checks_of(site), *((job_check(site),) if self._hears_of_runs() else ())))
+        kuma = self._kuma()
+        yield MonitorsAreUp(kuma, self._all_checks())
         yield OutageIsSeen(kuma)
         url = f"{self._component().settings.url.rstrip('/')}/status/{self._slug}"
         yield PageIsPublic(kuma, self._slug, url, self._public())
@@ -75,6 +81,8 @@ class Checks(Part):
                 f"Uptime Kuma verifies the certificate of {self._heading}: start it with "
                 f"NODE_EXTRA_CA_CERTS={settings.ca_file}, as a path where it runs, or the checks say self-signed"
             )
+        if not any(notifications_of(self.site, self._kuma())):
+            yield "nobody is told when a check fails: write `alerts_to` in stack.yaml, and connect Uptime Kuma to Mailu"
         if self._hears_of_runs():
             hours = round(int(job_check(self.site).habits["interval"] or 0) / 3600, 1)  # type: ignore[arg-type]
             yield f"the monitor {self.site.client} agencystack verify goes down {hours:g} h after the last verify"
@@ -91,6 +99,9 @@ class Checks(Part):
             if listed:
                 return KumaListing(kuma, slug, heading, self._public())
             return KumaPage(kuma, slug, self.site.domain)
+        if key.startswith(NOTIFICATION):
+            notification = ClientNotification(kuma, self.site.client)
+            return notification if key == notification.key else self._alarm(notification)
         if key == KEY:
             return next(iter(metrics_key(self.site)), None)
         return None
@@ -103,6 +114,12 @@ class Checks(Part):
         if component is None:
             raise ConfigurationError("has no Uptime Kuma to be checked by", component=self.site.application.ref)
         return component
+
+    def _all_checks(self) -> tuple[Check, ...]:
+        return (*checks_of(self.site), *((job_check(self.site),) if self._hears_of_runs() else ()))
+
+    def _alarm(self, notification: ClientNotification) -> KumaAlarm:
+        return KumaAlarm(self._kuma(), notification, self._heading, [check.mark for check in self._all_checks()])
 
     def _public(self) -> tuple[str, ...]:
         return tuple(check.mark for check in checks_of(self.site) if check.public)
