@@ -104,6 +104,10 @@ _BACKEND_STAGES: tuple[Stage, ...] = (
     frappe.RECORD,
     frappe.PYTHON_WARNING,
     COMBINED,
+    Regex(
+        r"^\[[^\]]+\] \[\d+\] \[(?:CRITICAL|ERROR)\] (?:(?P<reason>WORKER TIMEOUT|Worker \(pid:\d+\) was sent SIG\w+)"
+        r"|Error handling request (?P<path>[^?\s]+))"
+    ),
     Regex(r"^(?P<start>Booting Gunicorn with|Traceback \(most recent call last\):)"),
     frappe.REST,
     frappe.LONE_EXCEPTION,
@@ -121,6 +125,7 @@ _BACKEND_STAGES: tuple[Stage, ...] = (
     Choose("level", source=STATUS_LEVEL.source, cases=STATUS_LEVEL.cases, keep=True),
     frappe.EXCEPTION_LEVEL,
     frappe.EXCEPTION_EVENT,
+    Choose("event", source="reason", cases=(Case(("WORKER TIMEOUT",), "slow_request"),), keep=True),
     Choose("event", source="handled", cases=(Case(("",), "", prefix=True),), keep=True),
 )
 
@@ -129,7 +134,10 @@ _BACKEND_STAGES: tuple[Stage, ...] = (
 
 
 def _backend(stream: str, about: str, names: tuple[str, ...]) -> Format:
-    """What gunicorn and the code in it write; where both outputs go to one place, either stream reads it all."""
+    """What gunicorn and the code in it write; where both outputs go to one place, either stream reads it all.
+
+    A traceback begins an entry also where gunicorn announced it on the line before: most are printed without that.
+    """
     return Format(
         component="erpnext",
         stream=stream,
@@ -142,7 +150,7 @@ def _backend(stream: str, about: str, names: tuple[str, ...]) -> Format:
         known_by=("word", "warning", "status", "start", "rest", "exception"),
         metadata=(
             "event", "exception", "file", "line", "process", "site", "logger", "address", "user", "method", "path",
-            "status", "bytes", "agent",
+            "status", "bytes", "agent", "reason",
         ),
         masks=frappe.MASKS,
         masked=frappe.MASKED,
@@ -158,7 +166,10 @@ DATABASE = Format(
     stages=(
         frappe.RECORD,
         Timestamp("time", frappe.LAYOUT),
-        Regex(r"^(?P<rest>\s+\S|`|\)|index |ENGINE|[A-Za-z`]\S* )"),
+        Regex(
+            r"(?i)^(?P<rest>\s+\S|[`)]|(?:create|alter|drop|rename|truncate|index|parent\w*) "
+            r"|[\w`]+ (?:varchar|int|text|decimal|datetime|longtext|date)\b)"
+        ),
         wording.LEVEL,
     ),
     known_by=("word", "rest"),
@@ -170,7 +181,7 @@ SCHEDULE = Format(
     component="erpnext",
     stream="schedule",
     about="the scheduler: jobs it could not enqueue, sites it skips (from its source; silent while all is well)",
-    multiline=Multiline(rf"^(?:{frappe.DATED}|Traceback \(most recent|[\w.-]+: (?:Maintenance|frappe\.conf|System))"),
+    multiline=Multiline(rf"^(?:{frappe.DATED}|[\w.-]+: (?:Maintenance|frappe\.conf|System))"),
     stages=(
         frappe.RECORD,
         Timestamp("time", frappe.LAYOUT, on_failure=OnFailure.SKIP),
@@ -196,11 +207,11 @@ WEBSOCKET = Format(
     component="erpnext",
     stream="websocket",
     about="the realtime service of Node: its start, errors with their stacks",
-    multiline=Multiline(r"^(?:Realtime service|\w*Error\b|\S)"),
+    multiline=Multiline(r"^[^\s}]"),
     stages=(
         Regex(r"^(?P<start>Realtime service listening on: )"),
         Regex(r"^(?P<exception>[A-Z]\w*Error)\b"),
-        Regex(r"^(?P<rest>.*\S)"),
+        Regex(r"^(?P<rest> {2,}at )"),
         Choose("level", source="start", cases=(), otherwise="info"),
         frappe.EXCEPTION_LEVEL,
         frappe.EXCEPTION_EVENT,

@@ -51,10 +51,12 @@ Of several messages in one entry (nginx puts all of one request there) the fatal
 
 METADATA = ("event", "exception", "file", "line")
 
-_FRAME_END = r"""\)["']?(?:\n|\\n|$)"""
+_FRAME = r"#\d+ (?:[^\n]*?\(\d+\)|\[internal function\]): [^\n('\"]*\("
+_FRAME_END = r"""(?:\)["']?(?:\n|\\n|$)|" while |\.\.\."|$)"""
+"""The end of a frame, or of what there is of it: FastCGI and PHP-FPM cut long messages."""
 
 MASKS = (
-    Replace(rf"#\d+ [^\n]*?: [^\n('\"]*\(([^)\n](?s:.*?)){_FRAME_END}", MASK),
+    Replace(rf"{_FRAME}([^)\n](?s:.*?)){_FRAME_END}", MASK),
     Replace(
         r"""WordPress database error [^\n]*? for query [^'"]*?(?: made by |(['"](?s:.*)) made by |(['"](?s:.*)))""",
         MASK,
