@@ -59,7 +59,8 @@ def measure(wanted: Sequence[str] = ()) -> Iterator[Measured]:
     """
     program = _program()
     recorded = {name: lines for name, lines in recordings().items() if not wanted or name in wanted}
-    costs = [_cost(program, log, lines) for log, lines in recorded.values()]
+    idle = _processor(program, "", b"")
+    costs = [_cost(program, log, lines, idle) for log, lines in recorded.values()]
     middle = median(cost.a_line for cost in costs)
     for cost in sorted(costs, key=lambda each: each.a_line):
         yield Measured(
@@ -99,30 +100,30 @@ def _program() -> Path:
     return Path(named) if named else ALLOY.path()
 
 
-def _cost(program: Path, log: Format, lines: Sequence[bytes]) -> Cost:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "measured.log")
-        file.write_bytes(b"".join(islice(cycle(lines), LINES)))
-        process = alloy.process(LABEL, log.component, log.stream, "any", forward_to="")
-        idle, busy = _processor(program, Path(folder), process, None), _processor(program, Path(folder), process, file)
-        return Cost(log, busy - idle, LINES, file.stat().st_size)
+def _cost(program: Path, log: Format, lines: Sequence[bytes], idle: float) -> Cost:
+    text = b"".join(islice(cycle(lines), LINES))
+    process = alloy.process(LABEL, log.component, log.stream, "any", forward_to="")
+    return Cost(log, _processor(program, process, text) - idle, LINES, len(text))
 
 
-def _processor(program: Path, folder: Path, process: str, file: Path | None) -> float:
-    """Return the seconds of processor Alloy needed to start and, with a file, to bring its lines through the rules."""
-    targets = f'{{__path__ = "{file}"}}' if file else ""
-    source = (
-        f'loki.source.file "{LABEL}" {{\n\ttargets = [{targets}]\n\tforward_to = [loki.process.{LABEL}.receiver]\n}}'
-    )
-    config = folder / "measured.alloy"
-    config.write_text(f'logging {{\n\tlevel = "error"\n}}\n\n{source}\n\n{process}')
-    with _running(program, config, folder) as url:
-        end = time.monotonic() + PATIENCE
-        while file and _metric(url, "loki_source_file_read_lines_total") < LINES:
-            if time.monotonic() > end:
-                raise CannotMeasure(f"Alloy did not read {LINES} lines within {PATIENCE:g} s")
-            time.sleep(0.1)
-        return _metric(url, "process_cpu_seconds_total")
+def _processor(program: Path, process: str, text: bytes) -> float:
+    """Return the seconds of processor Alloy needed to start, and to bring a file of `text` through the rules."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "measured.log").write_bytes(text)
+        source = (
+            f'loki.source.file "{LABEL}" {{\n\ttargets    = [{{__path__ = "{folder / "measured.log"}"}}]\n'
+            f"\tforward_to = [loki.process.{LABEL}.receiver]\n}}\n\n"
+        )
+        config = folder / "measured.alloy"
+        config.write_text('logging {\n\tlevel = "error"\n}\n\n' + (source + process if process else ""))
+        with _running(program, config, folder) as url:
+            end = time.monotonic() + PATIENCE
+            while process and _metric(url, "loki_source_file_read_lines_total") < LINES:
+                if time.monotonic() > end:
+                    raise CannotMeasure(f"Alloy did not read {LINES} lines within {PATIENCE:g} s")
+                time.sleep(0.1)
+            return _metric(url, "process_cpu_seconds_total")
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def test_json_numbers_are_written_as_go_writes_them() -> None:
     assert entry.metadata["path"] == '[1,"x"]'
 
 
-@pytest.mark.parametrize("line", ["[1, 2]", '{"a": ', "text", '{"n": NaN}', '{"n": 1} more'])
+@pytest.mark.parametrize("line", ["[1, 2]", '{"a": ', "text", '{"n": NaN}', '{"n": 1e400}', '{"n": 1} more'])
 def test_what_is_no_object_of_json_changes_nothing(line: str) -> None:
     form = log(Put("reason", "kept"), Json((("reason", "n"),)))
     assert entries(form, line)[0].metadata["reason"] == "kept"

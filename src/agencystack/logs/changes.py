@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from agencystack.logs import logfmt
 from agencystack.logs.expressions import compiled
@@ -79,14 +80,22 @@ def _regex(stage: Regex) -> Change:
 
 def _json(each: Passing, stage: Json) -> None:
     try:
-        document = json.loads(each.source(stage.source) or "", parse_int=float, parse_constant=_refuse)
+        document = json.loads(
+            each.source(stage.source) or "", parse_int=_number, parse_float=_number, parse_constant=_refuse
+        )
     except ValueError:
         return
     if isinstance(document, dict):
         each.extracted.update({name: _member(document, path) for name, path in stage.fields})
 
 
-def _refuse(constant: str) -> Value:
+def _number(text: str) -> float:
+    """Return a number as Go does, a float64; one too great for it is an error."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
