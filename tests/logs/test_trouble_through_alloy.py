@@ -21,11 +21,12 @@ from agencystack.logs.catalogue import find
 from agencystack.logs.model import MAX_BYTES, Wrapping
 from agencystack.sandbox.go_service import GoService
 from tests.logs.collectors import WHERE, AlloyOfTest, entries_of, running_alloy, running_loki, until, written_to
+from tests.logs.docker_daemon import PART, docker_daemon
+from tests.serving import served
 
 pytestmark = pytest.mark.real
 
 HOUR = timedelta(hours=1)
-DOCKER_PART = 16 * 1024
 
 
 def line(number: int, when: datetime | None = None, more: str = "") -> str:
@@ -78,15 +79,35 @@ class Machine:
     stack: ExitStack
 
     def collection(self, owner: str, wrapping: Wrapping = Wrapping.NONE) -> Collection:
-        """Start an Alloy that collects ``<owner>.log``."""
-        folder = self.root / owner
+        """Start an Alloy that collects ``<owner>/access.log``."""
+        file = self.root / owner / "access.log"
+        return self._collecting(owner, file, _tail(alloy.identifier(owner), file), wrapping)
+
+    def container(self, owner: str, daemon: str) -> Collection:
+        """Start an Alloy that collects what the containers of a Docker daemon print."""
+        label, host = alloy.identifier(owner), daemon.replace("http:", "tcp:")
+        return self._collecting(owner, self.root / owner / "none", _printed(label, host), Wrapping.NONE)
+
+    def _collecting(self, owner: str, file: Path, source: str, wrapping: Wrapping) -> Collection:
+        folder, label, sent_to = self.root / owner, alloy.identifier(owner), "loki.write.test.receiver"
         folder.mkdir()
-        label, file = alloy.identifier(owner), folder / "access.log"
-        rules = alloy.process(
-            label, "wordpress", "access", owner, forward_to="loki.write.test.receiver", wrapping=wrapping
-        )
-        files = {"write.alloy": written_to(self.loki.url), "tail.alloy": _tail(label, file) + rules}
+        rules = alloy.process(label, "wordpress", "access", owner, forward_to=sent_to, wrapping=wrapping)
+        files = {"write.alloy": written_to(self.loki.url), "source.alloy": source + rules}
         return Collection(owner, file, self.client, self.stack.enter_context(running_alloy(folder, files)))
+
+
+def _printed(label: str, host: str) -> str:
+    return f"""discovery.docker "{label}" {{
+	host = "{host}"
+}}
+
+loki.source.docker "{label}" {{
+	host       = "{host}"
+	targets    = discovery.docker.{label}.targets
+	forward_to = [loki.process.{label}.receiver]
+}}
+
+"""
 
 
 def _tail(label: str, file: Path) -> str:
@@ -164,11 +185,11 @@ def test_bytes_that_are_no_text_spoil_nothing_else(machine: Machine) -> None:
     assert found["/1"].metadata["agent"] == "t"
 
 
-def test_a_line_docker_cut_into_parts_keeps_its_text(machine: Machine) -> None:
+def test_a_line_cut_in_dockers_files_keeps_its_text(machine: Machine) -> None:
     """Docker writes a long line as several records of 16 KiB; Alloy's rule for its files does not join them."""
     collected = machine.collection("docker", Wrapping.DOCKER)
     text = line(0, more="/" + "y" * 40_000)
-    parts = [text[start : start + DOCKER_PART] for start in range(0, len(text), DOCKER_PART)]
+    parts = [text[start : start + PART] for start in range(0, len(text), PART)]
     collected.file.write_text("".join(map(_docker_record, [*parts, line(1)])))
     found = collected.entries(4)
     whole = [entry for entry in found if entry.metadata.get("path") == "/1"]
@@ -176,6 +197,18 @@ def test_a_line_docker_cut_into_parts_keeps_its_text(machine: Machine) -> None:
     assert [len(whole), len(rest)] == [1, len(parts)]
     assert "".join(entry.line for entry in rest) == text.removesuffix("\n")
     assert {entry.metadata.get("parsed") for entry in rest} == {"false"}
+
+
+def test_a_line_docker_cut_is_one_entry_with_the_times_of_its_parts(machine: Machine) -> None:
+    """Asked for a container's output, Docker puts a time before each part, and Alloy takes away the first alone."""
+    text = line(1, more="/" + "y" * 40_000)
+    with served(docker_daemon("acme-web", line(0) + text + line(2))) as url:
+        found = {entry.metadata["path"][:2]: entry for entry in machine.container("output", url).entries(3)}
+    assert sorted(found) == ["/0", "/1", "/2"]
+    times = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
+    assert times.sub("", found["/1"].line) == text.removesuffix("\n")
+    assert len(times.findall(found["/1"].line)) == len(text) // PART
+    assert found["/1"].metadata["status"] == "200"
 
 
 def _docker_record(text: str) -> str:
