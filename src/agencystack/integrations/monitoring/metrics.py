@@ -16,6 +16,7 @@ ALWAYS = ("grafana", "loki")
 """Products that answer ``/metrics`` without being told to, and without asking who wants to know."""
 
 KUMA = "uptime-kuma"
+JOB = "agencystack"
 MINUTE = "60s"
 
 
@@ -71,7 +72,7 @@ def scraping(targets: Iterable[Target], receiver: str) -> Iterator[str]:
 \t\t"component"   = {quoted(target.ref.name)},
 \t}}]
 \tforward_to      = [{receiver}]
-\tjob_name        = "agencystack"
+\tjob_name        = {quoted(JOB)}
 \tscheme          = {quoted(address.scheme)}
 \tmetrics_path    = {quoted(address.path or "/metrics")}
 \tscrape_interval = {quoted(MINUTE)}{basic_auth(target.login, 1)}
@@ -84,24 +85,25 @@ def of_alloy(ref: ComponentRef, receiver: str) -> Iterator[str]:
     name = identifier(ref.client, ref.name)
     yield f"""prometheus.exporter.self {quoted(name)} {{ }}
 """
+    # The exporter names itself "integrations/self", which nobody would look for.
+    labels = {"client": ref.client, "component": ref.name, "job": JOB}
+    rules = "\n".join(
+        f"""
+\trule {{
+\t\ttarget_label = {quoted(label)}
+\t\treplacement  = {quoted(value)}
+\t}}"""
+        for label, value in labels.items()
+    )
     yield f"""discovery.relabel {quoted(name)} {{
 \ttargets = prometheus.exporter.self.{name}.targets
-
-\trule {{
-\t\ttarget_label = "client"
-\t\treplacement  = {quoted(ref.client)}
-\t}}
-
-\trule {{
-\t\ttarget_label = "component"
-\t\treplacement  = {quoted(ref.name)}
-\t}}
+{rules}
 }}
 """
     yield f"""prometheus.scrape {quoted(name)} {{
 \ttargets         = discovery.relabel.{name}.output
 \tforward_to      = [{receiver}]
-\tjob_name        = "agencystack"
+\tjob_name        = {quoted(JOB)}
 \tscrape_interval = {quoted(MINUTE)}
 }}
 """
