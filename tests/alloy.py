@@ -23,6 +23,7 @@ class AlloyDouble:
         folder: it is started with.
         refused: text that it does not load, wherever it stands.
         unhealthy: names of components that do not work.
+        ready_at: where it says that it is ready.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class AlloyDouble:
     hash: str = ""
     reloads: int = 0
     hides_hash: bool = False
+    ready_at: str = "/-/ready"
 
     def reload(self) -> str:
         """Load the folder; return what it has to say, nothing when it is content.
@@ -80,7 +82,7 @@ def serving(double: AlloyDouble) -> Iterator[str]:
                 self._answer(200, double.metrics())
             elif self.path == "/api/v0/web/components":
                 self._answer(200, json.dumps(double.components()), "application/json")
-            elif self.path == "/-/ready":
+            elif self.path == double.ready_at:
                 self._answer(200, "Alloy is ready.\n")
             else:
                 self._answer(404, "404 page not found\n")

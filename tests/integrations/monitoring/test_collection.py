@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from agencystack.engine.context import Component
 from agencystack.engine.planning import IntegrationPlan, Status
@@ -14,6 +15,7 @@ from agencystack.integrations.monitoring.fragments import KEY as FILE
 from agencystack.integrations.monitoring.stores import folder_of
 from agencystack.stack.errors import ComponentRef, ConfigurationError, Unavailable
 from agencystack.stack.products import Alloy as AlloySettings
+from agencystack.stack.secrets import Secret
 from tests.alloy import AlloyDouble, serving
 from tests.integrations.monitoring.hosts import Host, changed, files
 from tests.serving import free_port
@@ -265,3 +267,50 @@ def test_numbers_go_to_the_prometheus_of_the_stack(host: Host, folder: Path) -> 
 def test_the_runs_of_this_program_are_collected_where_alloy_is_on_its_machine(host: Host, folder: Path) -> None:
     host.integrate()
     assert f"{host.home.log_dir}/integrations/*.jsonl" in files(folder)["agencystack-shared-agencystack.alloy"]
+
+
+@pytest.fixture
+def promtail(host: Host, tmp_path: Path, url: str) -> Path:
+    """Have the host an old Promtail instead of Alloy; what it runs with lies beside its file."""
+    file = tmp_path / "promtail.yaml"
+    file.write_text("# Written by Ines.\nscrape_configs:\n  - job_name: system\n")
+    del host.shared["alloy"]
+    restart = ["sh", "-c", f"cp {file} {file}.running"]
+    host.shared["promtail"] = {"url": url, "exec": {"local": True}, "config": str(file), "restart": restart}
+    return file
+
+
+def test_an_old_promtail_gets_the_same_rules_and_the_advice_to_leave_it(
+    host: Host, promtail: Path, alloy: AlloyDouble
+) -> None:
+    alloy.ready_at = "/ready"
+    before = promtail.read_text()
+    results = host.integrate()
+    assert [result.error for result in results] == [None] * 3
+    names = [job["job_name"] for job in YAML(typ="safe").load(promtail)["scrape_configs"]]
+    assert names[0] == "system"
+    assert {
+        "agencystack/acme/wordpress/access",
+        "agencystack/shared/mailu/smtp",
+        "agencystack/shared/agencystack/run",
+    } <= {*names}
+    assert Path(f"{promtail}.running").read_text() == promtail.read_text()
+    assert any("alloy convert --source-format=promtail" in warning for warning in results[0].plan.warnings)
+    assert changed(host.integrate()) == []
+    host.undo("acme")
+    host.undo("beta")
+    assert promtail.read_text() == before
+
+
+def test_killed_before_the_restart_the_next_run_restarts(host: Host, promtail: Path, alloy: AlloyDouble) -> None:
+    alloy.ready_at = "/ready"
+    host.integrate()
+    with host.session() as opened:
+        opened.context.sealed.put("shared/promtail/monitoring/restart-due/agencystack/acme/wordpress", Secret("yes"))
+    assert changed(host.integrate()) == ["jobs of agencystack/acme/wordpress/"]
+    assert changed(host.integrate()) == []
+
+
+def test_a_promtail_without_its_file_or_restart_is_asked_for(host: Host, promtail: Path) -> None:
+    del host.shared["promtail"]["restart"]
+    assert "restart: [PROGRAM, ARGUMENT]" in str(host.plan()[0].problem)
