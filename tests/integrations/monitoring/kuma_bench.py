@@ -70,19 +70,20 @@ class KumaBench(Bench):
         self.shared: dict[str, Any] = {}
         self.domain = "acme.example"
         self.alerts_to: list[str] = []
+        self.clients: tuple[str, ...] = ("acme",)
 
     @property
     def stack(self) -> Stack:  # type: ignore[override]
         """What stack.yaml says now."""
         kuma = {"url": self.url, "admin_user": "admin", "admin_password": "env:KUMA"}
-        acme = {
+        each = {
             "domain": self.domain,
             "alerts_to": self.alerts_to,
             "components": {"shop": {"url": self.shop, "custom": True}, **self.more},
             "integrations": {"monitoring": {"shop": self.settings}},
         }
         shared = {"components": {"uptime-kuma": kuma, **self.shared}}
-        return Stack.model_validate({"version": 1, "shared": shared, "clients": {"acme": acme}})
+        return Stack.model_validate({"version": 1, "shared": shared, "clients": dict.fromkeys(self.clients, each)})
 
     def with_mail(self) -> None:
         """Let there be a mail server, and somebody to tell."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +11,23 @@ from pathlib import Path
 import pytest
 
 from agencystack.components.uptime_kuma import Listed, PageGroup
+from agencystack.engine.context import Component, Context
+from agencystack.engine.integration import SealedValue, Site
 from agencystack.engine.planning import ForeignHands, IntegrationPlan, Status
-from agencystack.engine.resource import Action
+from agencystack.engine.resource import ABSENT, Action, Change, Image, Resource
+from agencystack.integrations import products
+from agencystack.integrations.monitoring.kuma_checks import checks_of, slug_of
+from agencystack.integrations.monitoring.kuma_jobs import job_monitor, push_token, report_run
+from agencystack.integrations.monitoring.kuma_metrics import metrics_access, metrics_key, metrics_warnings
+from agencystack.stack.errors import AuthenticationFailed, ComponentRef
+from agencystack.stack.model import Stack
+from agencystack.stack.paths import Home
+from agencystack.stack.sealed import SealedStore
+from agencystack.stack.secrets import Secret
 from agencystack.testing.conformance import ConformanceSuite
 from agencystack.testing.installation import Installation
 from tests.integrations.monitoring.kuma_bench import FRONT, KumaBench, kuma_bench
+from tests.uptime_kuma import client_of
 
 VERIFY = "acme/agencystack/verify"
 
@@ -285,3 +299,117 @@ def test_one_that_cannot_be_used_blocks(tmp_path: Path, options: dict[str, str],
         assert item.status is Status.BLOCKED
         assert words in item.reason
         assert item.changes == []
+
+
+def test_another_client_keeps_its_own(bench: KumaBench, installed: Installation, tmp_path: Path) -> None:
+    bench.with_mail()
+    bench.clients = ("acme", "beta")
+    assert installed.integrate().status is Status.APPLIED
+    bench.client = "beta"
+    assert Installation(bench, tmp_path / "agencystack").integrate().status is Status.APPLIED
+    bench.client = "acme"
+    _, errors = installed.undo()
+    assert errors == {}
+    bench.hand.forget()
+    marks = {mark for row in bench.hand.monitors() for mark in row.values_of("agencystack")}
+    assert marks == {"beta", "beta/shop/front", "beta/agencystack/verify"}
+    assert [one.name for one in bench.hand.notifications()] == ["AgencyStack beta"]
+    assert (bench.hand.pages.page("acme"), bench.hand.pages.page("beta") is None) == (None, False)
+
+
+def test_nobody_to_tell_any_more_takes_the_notification_away(bench: KumaBench, installed: Installation) -> None:
+    bench.with_mail()
+    installed.integrate()
+    bench.alerts_to = []
+    assert installed.integrate().status is Status.APPLIED
+    assert bench.hand.notifications() == ()
+    assert bench.row(FRONT).notifications == ()
+
+
+def test_too_many_logins_of_others_block_and_say_for_how_long(bench: KumaBench, installed: Installation) -> None:
+    for _ in range(20):
+        with contextlib.closing(client_of(bench.url, "wrong")) as stranger, pytest.raises(AuthenticationFailed):
+            stranger.version()
+    item = installed.plan()
+    assert item.status is Status.BLOCKED
+    assert "Too frequently" in item.reason
+    assert "wait a minute" in item.reason
+    assert item.changes == []
+
+
+class TestMetrics:
+    """The key for /metrics."""
+
+    @pytest.fixture
+    def site(self, bench: KumaBench, tmp_path: Path) -> Iterator[Site]:
+        bench.shared = {"prometheus": {"url": "http://prometheus.example"}}
+        home = Home(tmp_path / "h", tmp_path / "l", tmp_path / "k")
+        context = Context(home, SealedStore(home.secrets_dir, home.key_file), bench.resolve)
+        companions = {name: Component(*of) for name, of in bench.stack.components("acme").items()}
+        yield Site("acme", "acme.example", companions["shop"], None, None, context, "x", companions=companions)
+        context.close()
+
+    def test_there_is_none_without_a_prometheus(self, site: Site) -> None:
+        without = dataclasses.replace(site, companions={"uptime-kuma": site.companions["uptime-kuma"]})
+        assert list(metrics_key(without)) == []
+        assert list(metrics_warnings(without)) == []
+        assert metrics_access(without) is None
+
+    def test_it_opens_the_metrics_and_is_made_anew_where_it_was_lost(self, bench: KumaBench, site: Site) -> None:
+        [key] = metrics_key(site)
+        assert (key.read(), metrics_access(site)) == (ABSENT, None)
+        self.write(key)
+        url, secret = metrics_access(site) or ("", Secret(""))
+        assert url == f"{bench.url}/metrics"
+        assert bench.hand.opens_metrics(secret)
+        assert key.read().fields == key.wanted() == {"known": True}
+        SealedValue(site.context, "shared/monitoring/uptime-kuma-metrics-key").delete()
+        assert key.read().fields == {"known": False}
+        self.write(key)
+        assert not bench.hand.opens_metrics(secret)
+        assert [row.name for row in bench.hand.api_keys()] == ["AgencyStack"]
+        assert "refusing user and password" in key.remove(key.read(), Image(None))
+        assert bench.hand.api_keys() == ()
+        assert metrics_access(site) is None
+
+    def test_the_plan_says_what_it_means_for_others(self, site: Site) -> None:
+        assert any("refuses user and password" in warning for warning in metrics_warnings(site))
+
+    def write(self, key: Resource) -> None:
+        key.write(Change(Action.CREATE, (), key.wanted(), key.read()))
+
+    def test_a_run_is_reported_with_the_token_or_without(self, bench: KumaBench, site: Site) -> None:
+        kuma = products.uptime_kuma(site.companions["uptime-kuma"], site.context)
+        assert not report_run(site, kuma, "ok")
+        monitor = job_monitor(site, kuma)
+        self.write(monitor)
+        row = bench.row(VERIFY)
+        assert report_run(site, kuma, "verified 12 proofs")
+        assert bench.hand.last_heartbeat(row.id).message == "verified 12 proofs"
+        push_token(site).delete()
+        assert report_run(site, kuma, "again")
+        assert bench.hand.last_heartbeat(row.id).message == "again"
+        bench.hand.set_active(row.id, active=False)
+        assert not report_run(site, kuma, "while paused")
+
+
+def test_what_is_looked_at_at_a_mail_server() -> None:
+    mailu = {"url": "https://mail.acme.example/admin", "api_token": "env:X", "ca_file": "/ca.pem"}
+    stack = Stack.model_validate({"version": 1, "shared": {"components": {"mailu": mailu}}})
+    ref, settings = ComponentRef("shared", "mailu"), stack.shared.components.by_name()["mailu"]
+    site = Site("acme", "acme.example", Component(ref, settings), None, None, None, "x")  # type: ignore[arg-type]
+    found = {check.mark: (dict(check.target()), check.public) for check in checks_of(site)}
+    host = "mail.acme.example"
+    assert found == {
+        "shared/mailu/front": ({"type": "http", "url": "https://mail.acme.example/admin/health"}, True),
+        "shared/mailu/smtp": ({"type": "smtp", "hostname": host, "port": 25, "security": "nostarttls"}, True),
+        "shared/mailu/submission-465": ({"type": "smtp", "hostname": host, "port": 465, "security": "secure"}, True),
+        "shared/mailu/submission-587": ({"type": "smtp", "hostname": host, "port": 587, "security": "starttls"}, True),
+        "shared/mailu/imap": ({"type": "port", "hostname": host, "port": 993}, True),
+    }
+    assert {check.mark: check.habits["certificate expiry"] for check in checks_of(site)}["shared/mailu/front"] is True
+
+
+@pytest.mark.parametrize(("client", "slug"), [("acme", "acme"), ("a--b", "a-b"), ("a-b-", "a-b")])
+def test_slugs_are_such_as_uptime_kuma_takes(client: str, slug: str) -> None:
+    assert slug_of(client) == slug

@@ -7,6 +7,7 @@ accepts, such as a monitor of 5 s or one whose record type is null (``recordings
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -80,6 +81,7 @@ class _Library(UptimeKumaApi):  # type: ignore[misc]
         self.greeted = threading.Event()
         self.logged_in = False
         self.beats = Heartbeats()
+        self._answers: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
         super().__init__(url, timeout=limit, ssl_verify=str(ca_file) if ca_file else True, wait_events=0)
 
     def connect(self) -> None:
@@ -88,8 +90,29 @@ class _Library(UptimeKumaApi):  # type: ignore[misc]
         self.sio.on("loginRequired", lambda *_: self.greeted.set())
         self.sio.on("autoLogin", self._let_in)
         self.sio.on("heartbeat", self.beats.arrived)
-        self.sio.on("disconnect", self.beats.end)
+        self.sio.on("disconnect", self._lost)
         super().connect()
+
+    def acknowledgement(self, event: str, arguments: tuple[Any, ...]) -> Any:
+        """Send one call and return its acknowledgement; one after the other.
+
+        Raises:
+            LibraryTimeout: there was none in time.
+            SocketIOError: the connection was lost; the library's own call would wait for the whole time.
+        """
+        answers = self._answers = queue.SimpleQueue()
+        self.sio.emit(event, arguments, callback=lambda *data: answers.put(data))
+        try:
+            data = answers.get(timeout=self.timeout)
+        except queue.Empty:
+            raise LibraryTimeout(event) from None
+        if data is None:
+            raise SocketIOError("the connection was lost")
+        return data[0] if len(data) == 1 else data
+
+    def _lost(self, *_: Any) -> None:
+        self._answers.put(None)
+        self.beats.end()
 
     def _let_in(self, *_: Any) -> None:
         self.logged_in = True
@@ -145,7 +168,7 @@ class Connection:
             Refused: it was not acknowledged as done; with the server's words, which may be those of its database.
             Unavailable, AuthenticationFailed, BadAnswer: as for :meth:`ask`.
         """
-        answer = self.ask(event, lambda library: library.sio.call(event, arguments, timeout=self.limit))
+        answer = self.ask(event, lambda library: library.acknowledgement(event, arguments))
         if not isinstance(answer, dict):
             raise BadAnswer(f"acknowledged {event} with {type(answer).__name__}", component=self.where)
         if answer.get("ok") is False:
