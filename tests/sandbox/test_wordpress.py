@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,13 @@ from starlette.testclient import TestClient
 from agencystack.sandbox.process import read_record
 from agencystack.sandbox.wordpress import RealWordPress
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
+from agencystack.stack.component import Exec
 from agencystack.stack.errors import ConfigurationError
-from tests.contract.wordpress_sites import reachable_folder
+from agencystack.stack.executors import executor_for
+from tests.contract.wordpress_browsers import run_php
+from tests.contract.wordpress_sites import WHERE, Site, reachable_folder
+
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -44,6 +50,28 @@ def test_sites_share_one_database_and_end_with_it(folder: Path) -> None:
         wordpress.down()
     assert not any(wordpress.running().values())
     assert not [pid for pid in pids.values() if Path(f"/proc/{pid}").exists() and _state(pid) != "Z"]
+
+
+@pytest.mark.real
+def test_planned_work_is_done_while_a_site_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agencystack.sandbox.wordpress.CRON_SECONDS", 1)
+    wordpress = RealWordPress(folder)
+    reason = wordpress.available()
+    if reason:
+        pytest.skip(reason)
+    try:
+        made = wordpress.up()["acme"]
+        site = Site(made.path, made.url, executor_for(WHERE, Exec(local=True, path=str(made.path))))
+        run_php(site, "wp_schedule_single_event( time() - 10, 'acme_nightly' );")
+        waiting = "echo wp_next_scheduled( 'acme_nightly' ) ? 'waiting' : 'done';"
+        end = time.monotonic() + PATIENCE
+        while run_php(site, waiting) == "waiting" and time.monotonic() < end:
+            time.sleep(0.2)
+        assert run_php(site, waiting) == "done"
+        pid = _pid(folder, "acme-cron")
+    finally:
+        wordpress.down()
+    assert not Path(f"/proc/{pid}").exists() or _state(pid) == "Z"
 
 
 @pytest.mark.real

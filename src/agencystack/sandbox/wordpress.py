@@ -64,6 +64,9 @@ $_SERVER['PHP_SELF']    = '/index.php';
 chdir( __DIR__ . '/site' );
 require __DIR__ . '/site/index.php';
 """
+CRON_SECONDS = 1800
+"""Seconds between two calls of wp-cron.php."""
+
 _ACCESS_LOG = Path(__file__).with_name("access_log.php")
 
 
@@ -161,6 +164,7 @@ class RealWordPress:
     def down(self) -> None:
         """End exactly the processes :meth:`up` started: web servers first, then the database."""
         for client in self._clients:
+            process.stop(self._record(f"{client}-cron"))
             process.stop(self._record(client))
         process.stop(self._record("database"), timeout=30.0)
 
@@ -259,6 +263,16 @@ class RealWordPress:
             argv, log=log, record=self._record(site.client), cwd=folder, env={"PATH": SYSTEM_PATH}
         )
         _wait_for_port(port, child, log, "PHP's web server")
+        self._cron_up(site)
+
+    def _cron_up(self, site: RealSite) -> None:
+        """Call wp-cron.php now and then, as hosts do where visitors must not; a site without that is not well."""
+        record = self._record(f"{site.client}-cron")
+        process.stop(record)
+        loop = f"while ( true ) {{ sleep( {CRON_SECONDS} ); exec( 'php wp-cron.php' ); }}"
+        log = self._directory / "log" / f"{site.client}-cron.log"
+        argv = self.run_as(["php", "-r", loop])
+        process.start_detached(argv, log=log, record=record, cwd=site.path, env={"PATH": SYSTEM_PATH})
 
     def _make_server_files(self, site: RealSite) -> None:
         (site.path.parent / "router.php").write_text(_ROUTER)
@@ -300,7 +314,7 @@ class RealWordPress:
             "define( 'DB_COLLATE', '' );",
             *(f"define( '{salt}', '{secrets.token_urlsafe(48)}' );" for salt in salts),
             "define( 'WP_ENVIRONMENT_TYPE', 'local' );",
-            "define( 'DISABLE_WP_CRON', true ); // PHP's web server answers one request at a time.",
+            "define( 'DISABLE_WP_CRON', true ); // PHP's web server answers one request at a time; see _cron_up.",
             "define( 'AUTOMATIC_UPDATER_DISABLED', true );",
             "define( 'FS_METHOD', 'direct' );",
             "$table_prefix = 'wp_';",
