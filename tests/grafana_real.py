@@ -12,19 +12,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agencystack.sandbox.grafana_build import GRAFANA
 from tests.serving import free_port
 
-VERSION = "10.0.0"
 START_LIMIT = 120.0
 
 
 def home() -> Path:
     """Return where the program and the files it needs are, and skip the test loudly where they are not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agencystack"
-    found = cache / f"grafana-{VERSION}"
-    if not (found / "grafana").exists():
-        pytest.skip(f"NO REAL GRAFANA HERE: scripts/sandbox-grafana has not built {found}")
-    return found
+    obstacle = GRAFANA.obstacle()
+    if obstacle:
+        pytest.skip(f"NO REAL GRAFANA HERE: {obstacle}")
+    return GRAFANA.path().parent
 
 
 @contextmanager

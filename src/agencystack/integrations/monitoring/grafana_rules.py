@@ -97,11 +97,17 @@ class AlertRules(Resource):
             elsewhere = self._alerting.rule(uid)
             if elsewhere is not None:
                 ours[uid] = elsewhere
-        return {names.get(uid, uid): rule for uid, rule in ours.items()}
+        return {names.get(uid, _name_of(rule)): rule for uid, rule in ours.items()}
 
     def _is_ours(self, rule: Mapping[str, Any]) -> bool:
         labels = rule.get("labels") or {}
         return labels.get(LABEL) == self._owner and str(rule.get("uid", "")).startswith("as-")
+
+
+def _name_of(rule: Mapping[str, Any]) -> str:
+    """Return the name of a rule that is wanted no more: the end of where its meaning is explained."""
+    runbook = str((rule.get("annotations") or {}).get("runbook", ""))
+    return runbook.rpartition("#")[2] or str(rule["uid"])
 
 
 def projected(live: Any, wanted: Any) -> Any:
