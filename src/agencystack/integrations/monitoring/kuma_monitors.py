@@ -58,7 +58,11 @@ class KumaMonitor(Resource):
         theirs = self._theirs(rows)
         if theirs is None:
             return ABSENT
-        what = f"the monitor {theirs.id} “{theirs.name}” looks at the same address and is not ours"
+        # A monitor with a tag that is newer than the server's start is in none of its metrics (prometheus.js).
+        what = (
+            f"the monitor {theirs.id} “{theirs.name}” looks at the same address and is not ours; with our tag on it, "
+            "Uptime Kuma's /metrics leave it out until Uptime Kuma is restarted once"
+        )
         return Reading(self._fields(theirs, rows), {"id": theirs.id}, Foreign(what, Permission.ADOPT))
 
     def wanted(self) -> Fields:

@@ -14,7 +14,7 @@ from agencystack.integrations.kuma_notification import ClientNotification, notif
 from agencystack.integrations.monitoring.kuma_alarm import KumaAlarm
 from agencystack.integrations.monitoring.kuma_checks import Check, checks_of, group_of, slug_of
 from agencystack.integrations.monitoring.kuma_jobs import JobMonitor, job_check, job_monitor, push_token
-from agencystack.integrations.monitoring.kuma_metrics import KEY, metrics_key
+from agencystack.integrations.monitoring.kuma_metrics import KEY, metrics_key, metrics_warnings
 from agencystack.integrations.monitoring.kuma_monitors import CHECK, GROUP, KumaMonitor
 from agencystack.integrations.monitoring.kuma_proofs import (
     OUTAGE,
@@ -76,6 +76,8 @@ class Checks(Part):
     def warnings(self) -> Iterator[str]:
         """Yield what becomes public, what must be trusted, and what goes down when nothing is run."""
         settings = self.site.application.settings
+        if self.site.application.ref == self._component().ref:
+            yield from metrics_warnings(self.site)
         if settings.ca_file:
             yield (
                 f"Uptime Kuma verifies the certificate of {self._heading}: start it with "
