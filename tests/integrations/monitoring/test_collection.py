@@ -269,6 +269,18 @@ def test_the_runs_of_this_program_are_collected_where_alloy_is_on_its_machine(ho
     assert f"{host.home.log_dir}/integrations/*.jsonl" in files(folder)["agencystack-shared-agencystack.alloy"]
 
 
+def test_where_a_product_tells_its_numbers_may_be_written(host: Host, folder: Path) -> None:
+    host.shared["prometheus"] = {"url": "http://prometheus:9090"}
+    host.clients["acme"]["keycloak"] = {"url": "https://login.acme.example", "logs": [{"docker": "acme_keycloak"}]}
+    advice = [warning for warning in plan_of(host, "acme/monitoring/keycloak").warnings if "metrics_url" in warning]
+    assert len(advice) == 1
+    host.told = {"keycloak": {"settings": {"metrics_url": "http://keycloak:9000/metrics"}}}
+    host.integrate()
+    assert '"__address__" = "keycloak:9000"' in files(folder)["agencystack-acme-keycloak.alloy"]
+    host.told = {"keycloak": {"settings": {"metrics_url": "http://u:p@keycloak"}}}
+    assert "metrics_url is no address of numbers" in str(plan_of(host, "acme/monitoring/keycloak").problem)
+
+
 @pytest.fixture
 def promtail(host: Host, tmp_path: Path, url: str) -> Path:
     """Have the host an old Promtail instead of Alloy; what it runs with lies beside its file."""

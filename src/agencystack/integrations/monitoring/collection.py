@@ -92,8 +92,10 @@ class LogCollection(Part):
             yield from self._found(collector).advice
             if collector.ref.name == "promtail":
                 yield END_OF_LIFE
-        if self.site.application.ref.name == metrics.KUMA and self._serving("alloy"):
-            yield from metrics_warnings(self.site)
+        if self._serving("alloy") and self._serving("prometheus"):
+            yield from metrics.advice(self.site)
+            if self.site.application.ref.name == metrics.KUMA:
+                yield from metrics_warnings(self.site)
         for name in ("alloy", "promtail", "loki", "prometheus"):
             other = self.site.companion(name)
             if other is not None and self._serving(name) is None:

@@ -10,12 +10,15 @@ from agencystack.engine.integration import Site
 from agencystack.integrations.monitoring.collected import identifier
 from agencystack.integrations.monitoring.stores import Login, basic_auth
 from agencystack.logs.alloy import string as quoted
-from agencystack.stack.errors import ComponentRef
+from agencystack.stack.errors import ComponentRef, ConfigurationError
 
 ALWAYS = ("grafana", "loki")
 """Products that answer ``/metrics`` without being told to, and without asking who wants to know."""
 
 KUMA = "uptime-kuma"
+SETTING = "metrics_url"
+"""What an application's settings of this type are told in ``stack.yaml``: where it tells its numbers."""
+
 JOB = "agencystack"
 MINUTE = "60s"
 
@@ -43,11 +46,35 @@ def metrics_targets(site: Site, folder: str) -> Iterator[Target]:
         folder: expression of Alloy's syntax for the folder its files are in.
     """
     ref, address = site.application.ref, site.application.settings.reached_by_components().rstrip("/")
-    if ref.name in ALWAYS:
+    told = site.setting(SETTING, None)
+    if told is not None:
+        yield Target(ref, _checked(site, told))
+    elif ref.name in ALWAYS:
         yield Target(ref, f"{address}/metrics")
     elif ref.name == KUMA:
         # The user is empty, the password its key (kuma_metrics.metrics_access).
         yield Target(ref, f"{address}/metrics", Login("", f'{folder} + "/{password_file(ref)}"'))
+
+
+def advice(site: Site) -> Iterator[str]:
+    """Yield what a person can do for the numbers of a product that tells none unless it is told to."""
+    if site.application.ref.name == "keycloak" and site.setting(SETTING, None) is None:
+        yield (
+            "Keycloak tells numbers only when started with --metrics-enabled=true, since 25 on port 9000: then write "
+            f"in stack.yaml, at integrations.monitoring.keycloak of the client: `settings: {{{SETTING}: "
+            "http://keycloak:9000/metrics}`"
+        )
+
+
+def _checked(site: Site, url: object) -> str:
+    address = urlsplit(str(url))
+    if address.scheme in {"http", "https"} and address.netloc and not address.username:
+        return str(url)
+    raise ConfigurationError(
+        f"{SETTING} is no address of numbers",
+        component=site.application.ref,
+        remedy="write http://HOST:PORT/metrics, as Alloy reaches it, without user and password",
+    )
 
 
 def password_file(ref: ComponentRef) -> str:
