@@ -283,6 +283,158 @@ def test_an_error_of_the_websocket_has_its_stack() -> None:
     assert entries[1].line.endswith("(a.js:1:2)")
 
 
+BACKEND = ("web-output", "web-error", "server")
+
+
+@pytest.mark.parametrize("stream", [*BACKEND, "frappe", "worker", "schedule"])
+def test_wherever_frappes_loggers_write_no_form_is_sent(stream: str) -> None:
+    value = "pymysql.err.IntegrityError: (1062, \\\"Duplicate entry \\'anna@shop.example\\' for key\\\")"
+    plain = "IntegrityError: (1062, \"Duplicate entry 'anna@shop.example' for key\")"
+    form = "Form Dict: {'email_id': 'anna@shop.example'}"
+    entry = read_one("erpnext", stream, DATED + "ERROR payments " + value, "Site: erp.localhost", form, plain)
+    assert entry.metadata["logger"] == "payments"
+    assert entry.labels["level"] == "error"
+    assert "anna" not in entry.line
+
+
+@pytest.mark.parametrize("stream", BACKEND)
+@pytest.mark.parametrize(
+    ("line", "level", "metadata"),
+    [
+        (
+            ACCESS.format("-", "GET /app?x=canary HTTP/1.1", 502),
+            "error",
+            {
+                "address": "203.0.113.7",
+                "method": "GET",
+                "path": "/app",
+                "status": "502",
+                "bytes": "12",
+                "agent": "curl/8",
+            },
+        ),
+        ("[2026-11-22 18:19:21 +0100] [9] [INFO] Booting worker with pid: 7", "info", {"process": "9"}),
+        (
+            "[2026-11-22 18:19:21 +0000] [9] [ERROR] Error handling request /x?token=canary",
+            "error",
+            {"process": "9", "path": "/x"},
+        ),
+        (
+            "/home/frappe/a.py:139: ResourceWarning: unclosed",
+            "warning",
+            {"file": "/home/frappe/a.py", "line": "139", "logger": "ResourceWarning"},
+        ),
+        (DATED + "ERROR frappe x\nSite: erp.localhost", "error", {"logger": "frappe", "site": "erp.localhost"}),
+        ("Booting Gunicorn with 2 workers and 4 threads...", "info", {}),
+        ("Traceback (most recent call last):", "info", {}),
+    ],
+)
+def test_what_a_backend_writes(stream: str, line: str, level: str, metadata: dict[str, str]) -> None:
+    entry = read_one("erpnext", stream, *line.split("\n"))
+    assert entry.parsed
+    assert "canary" not in entry.line
+    assert (entry.labels["level"], entry.metadata) == (level, metadata)
+
+
+@pytest.mark.parametrize("stream", BACKEND)
+def test_a_backend_reads_the_ends_of_tracebacks(stream: str) -> None:
+    entries = read("erpnext", stream, *RAISED[4:])
+    assert [(entry.parsed, entry.metadata.get("event")) for entry in entries] == [
+        (True, None),
+        (True, None),
+        (True, "exception"),
+    ]
+
+
+@pytest.mark.parametrize("stream", ["web-output", "web-error"])
+def test_a_backend_tells_a_handled_exception_once(stream: str) -> None:
+    between = "The above exception was the direct cause of the following exception:"
+    entries = read("erpnext", stream, *RAISED, "", between, "", *RAISED)
+    assert [entry.metadata.get("event") for entry in entries] == [None, "exception"]
+
+
+@pytest.mark.parametrize(
+    ("line", "metadata"),
+    [
+        (
+            "bench:long: Job OK (erp.localhost::scheduled_job::a.b)",
+            {"event": "job_ok", "job": "a.b", "site": "erp.localhost", "logger": "bench:long"},
+        ),
+        (
+            "[Job erp.localhost::7]: exception raised while executing (frappe.x)",
+            {"event": "job_failed", "site": "erp.localhost"},
+        ),
+        (
+            JOB.format("frappe.client.insert", {"email": "canary"}, "7"),
+            {"job": "frappe.client.insert", "site": "erp.localhost", "logger": "bench:default"},
+        ),
+    ],
+)
+def test_a_container_tells_jobs_too(line: str, metadata: dict[str, str]) -> None:
+    entry = read_one("erpnext", "server", DATED + line)
+    assert "canary" not in entry.line
+    assert (entry.metadata, entry.time) == (metadata, "2026-11-22T18:21:42.011000000Z")
+
+
+def test_a_container_tells_requests_errors_and_logins_too() -> None:
+    failed = (
+        "2026/11/22 18:20:48 [error] 9#9: *3 connect() failed (111: Connection refused) while connecting to upstream, "
+        'client: 203.0.113.7, server: _, request: "GET /app?x=canary HTTP/1.1", host: "erp.example"'
+    )
+    lines = (
+        ACCESS.format("-", "POST / HTTP/1.1", 401),
+        ACCESS.format("abc", "GET /api HTTP/1.1", 401),
+        ACCESS.format("-", "POST /login HTTP/1.1", 200),
+        failed,
+    )
+    entries = read("erpnext", "server", *lines)
+    assert [entry.metadata.get("event") for entry in entries] == ["login_failed", "login_failed", "login_ok", None]
+    assert (entries[3].metadata["reason"], entries[3].metadata["path"]) == (
+        "connect() failed (111: Connection refused)",
+        "/app",
+    )
+    assert entries[3].time == "2026-11-22T18:20:48.000000000Z"
+
+
+def test_a_hanging_process_in_a_container_is_a_slow_request() -> None:
+    entry = read_one("erpnext", "server", "[2026-11-23 04:42:43 +0000] [9] [CRITICAL] WORKER TIMEOUT (pid:7)")
+    assert (entry.labels["level"], entry.metadata["event"]) == ("critical", "slow_request")
+
+
+@pytest.mark.parametrize("stream", ["worker", "schedule"])
+def test_the_rest_of_a_traceback_of_a_job_is_kept(stream: str) -> None:
+    entries = read("erpnext", stream, *RAISED[1:6], DATED + "ERROR x y")
+    assert all(entry.parsed for entry in entries)
+
+
+def test_a_thread_of_a_worker_that_dies_is_an_exception() -> None:
+    entry = read_one("erpnext", "worker", "Exception in thread Thread-1:", *RAISED)
+    assert (entry.labels["level"], entry.metadata["event"]) == ("error", "exception")
+
+
+def test_the_end_of_a_traceback_of_a_job_is_an_event() -> None:
+    entry = read_one("erpnext", "worker", RAISED[-1])
+    assert (entry.labels["level"], entry.metadata["event"]) == ("error", "exception")
+
+
+@pytest.mark.parametrize("line", ["\t\t\tname varchar(140),", "`a` text)", "ALTER TABLE `tabX` ADD COLUMN `a` int"])
+def test_the_rest_of_a_change_of_a_table_is_kept(line: str) -> None:
+    assert read_one("erpnext", "database", line).parsed
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "event"),
+    [
+        ("Realtime service listening on:  9000", "info", None),
+        ("    at f (a.js:1:2)", "info", None),
+        ("TypeError: x is no function", "error", "exception"),
+    ],
+)
+def test_what_the_websocket_writes(line: str, level: str, event: str | None) -> None:
+    entry = read_one("erpnext", "websocket", line)
+    assert (entry.parsed, entry.labels["level"], entry.metadata.get("event")) == (True, level, event)
+
+
 @pytest.mark.parametrize("stream", ["frappe", "web", "worker", "database", "schedule"])
 def test_frappes_times_are_those_of_the_host(stream: str) -> None:
     entry = read_one("erpnext", stream, DATED + "ERROR x y", zone="Europe/Berlin")

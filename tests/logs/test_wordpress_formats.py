@@ -170,6 +170,16 @@ def test_the_rest_of_a_trace_whose_beginning_was_lost_is_kept() -> None:
     assert "canary" not in "".join(entry.line for entry in entries)
 
 
+@pytest.mark.parametrize("stream", ["web-error", "php", "php-fpm", "woocommerce", "server"])
+def test_a_lost_beginning_leaves_the_rest_known(stream: str) -> None:
+    assert [entry.parsed for entry in read("wordpress", stream, *TRACE)] == [True] * len(TRACE)
+
+
+def test_a_lost_beginning_leaves_the_frames_of_a_slow_request_known() -> None:
+    entries = read("wordpress", "php-slow", "script_filename = /a.php", "[0x00007f1f28413490] sleep() /a.php:14")
+    assert [(entry.parsed, entry.metadata) for entry in entries] == [(True, {})] * 2
+
+
 def test_children_that_fail_at_once_lose_nothing() -> None:
     first, second = "NOTICE: PHP message: " + FATAL, "NOTICE: PHP message: PHP Warning:  other in /a.php on line 3"
     lines = (SAID.format(1, first), SAID.format(2, second), SAID.format(1, TRACE[0]), SAID.format(1, TRACE[-1]))
@@ -220,6 +230,15 @@ def test_php_cannot_forge_the_client_of_an_error() -> None:
     entry = read_one("wordpress", "web-error", line)
     assert (entry.metadata["address"], entry.metadata["site"]) == ("203.0.113.7", "shop.example")
     assert entry.metadata["reason"].startswith("open()")
+
+
+def test_woocommerce_masks_what_php_shows() -> None:
+    said = "WordPress database error Duplicate entry 'anna' for key 'a' for query SELECT 'canary' made by f"
+    printed = ("2026-11-22T18:36:20+00:00 ERROR " + said, "Array", "(", "    [billing_first_name] => canary", ")")
+    entry = read_one("wordpress", "woocommerce", *printed)
+    assert "[billing_first_name] => ***" in entry.line
+    assert "anna" not in entry.line
+    assert "canary" not in entry.line
 
 
 @pytest.mark.parametrize(
@@ -335,6 +354,49 @@ def test_a_container_tells_the_time_of_what_php_says_without_one() -> None:
         ("2026-11-22T18:30:11.000000000Z", None),
         ("2026-11-22T18:36:21.500000000Z", "php_fatal"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "time", "level", "metadata"),
+    [
+        (
+            '2026/11/22 19:36:24 [crit] 9#9: *3 connect() failed while connecting to upstream, client: ::1, host: "a"',
+            "2026-11-22T18:36:24.000000000Z",
+            "critical",
+            {"reason": "connect() failed", "address": "::1", "site": "a", "process": "9"},
+        ),
+        (
+            "[22-Nov-2026 19:36:24] WARNING: [pool www] child 7, script '/a.php' (request: \"GET /a.php?b=canary\") "
+            "executing too slow (1.5 sec), logging",
+            "2026-11-22T18:36:24.000000000Z",
+            "warning",
+            {
+                "event": "slow_request",
+                "seconds": "1.5",
+                "method": "GET",
+                "path": "/a.php",
+                "file": "/a.php",
+                "logger": "www",
+                "process": "7",
+            },
+        ),
+        ("AH00558: apache2: Could not determine the name", None, "info", {"reason": "AH00558"}),
+        (STAMP + "plain", "2026-11-22T18:31:17.000000000Z", "info", {}),
+        ("[22-Nov-2026 19:31:17 Europe/Berlin] plain", "2026-11-22T18:31:17.000000000Z", "info", {}),
+        ("WARNING: /var/www/html is not empty! (copying anyhow)", None, "warning", {}),
+        ("WordPress not found in /var/www/html - copying now...", None, "info", {}),
+    ],
+)
+def test_what_a_container_writes(line: str, time: str | None, level: str, metadata: dict[str, str]) -> None:
+    entry = read_one("wordpress", "server", line, zone="Europe/Berlin")
+    assert entry.parsed
+    assert "canary" not in entry.line
+    assert (entry.time, entry.labels["level"], entry.metadata) == (time, level, metadata)
+
+
+def test_a_container_tells_a_refused_application_password() -> None:
+    line = LINE.replace("- - [", "- anna [").format("GET /wp-json/wp/v2/users/me HTTP/1.1", 401)
+    assert read_one("wordpress", "server", line).metadata["event"] == "login_failed"
 
 
 def test_the_container_tells_logins_too() -> None:

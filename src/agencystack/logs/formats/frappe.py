@@ -25,7 +25,7 @@ GUNICORN = Regex(
     r"^\[(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4})\] \[(?P<process>\d+)\] \[(?P<word>[A-Z]+)\] "
 )
 
-PYTHON_WARNING = Regex(r"^(?P<file>[^\s:]+\.py):(?P<line>\d+): (?P<warning>\w*Warning): ")
+PYTHON_WARNING = Regex(r"^(?P<file>[^\s:]+\.py):(?P<line>\d+): (?P<logger>\w*?(?P<word>Warning)): ")
 
 TRACEBACK = Regex(
     r"Traceback \(most recent call last\):\n(?s:(?:.*\n)?)"
@@ -37,8 +37,11 @@ TRACEBACK = Regex(
 LONE_EXCEPTION = Regex(r"^(?P<exception>(?:[a-z_]\w*\.)+[A-Z]\w+|[A-Z]\w*(?:Error|Exception)): ")
 """The end of a traceback whose beginning the collector did not see."""
 
-REST = Regex(r'^(?P<rest>  File "| {4,}\S|During handling of the above|The above exception was)')
-"""Other lines of such a traceback."""
+REST = Regex(
+    r'^(?P<rest>Traceback \(most recent call last\):|Exception in thread |  File "| {4,}\S|'
+    r"During handling of the above|The above exception was|Booting Gunicorn with)"
+)
+"""Other lines of such a traceback, and what else has no time."""
 
 HANDLED = Regex(r"\n(?P<handled>During handling of the above|The above exception was the direct cause)")
 """Undated tracebacks are entries of their own: what another one follows from is not told as an event twice."""

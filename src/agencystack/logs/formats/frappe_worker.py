@@ -12,24 +12,45 @@ from agencystack.logs.model import Case, Choose, Format, Multiline, Regex, Repla
 
 _ID = r"(?P<site>[^\s:)\]]+)::[^\s)\]]*"
 
-_RQ = Regex(r"^(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3}) (?P<said>[^\n]*)")
-_QUEUE = Regex(
-    r"^(?P<logger>[^\s:]+:[^\s:]+): (?:(?P<outcome>Job OK) |frappe\.utils\.background_jobs\.execute_job\()",
-    source="said",
+READING = (
+    Regex(r"^(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3}) (?P<said>[^\n]*)"),
+    Regex(
+        r"^(?P<logger>[^\s:]+:[^\s:]+): (?:(?P<outcome>Job OK) |frappe\.utils\.background_jobs\.execute_job\()",
+        source="said",
+    ),
+    Regex(r"job_name='(?P<job>[^',]*)", source="said"),
+    Regex(r"::scheduled_job::(?P<job>[^\s)\]]+)", source="said"),
+    Regex(r"\((?P<site>[^\s:()]+)::[^\s)]*\)$", source="said"),
+    Regex(
+        r"^(?:\[Job (?P<site>[^\s:\]]+)::[^\s\]]*\]: |Worker \S+: )?"
+        r"(?P<outcome>exception raised while executing|Moving job to FailedJobRegistry|Job stopped by user|"
+        r"Redis connection timeout|found an unhandled exception|Cold shut down|Killed horse|Could not connect to Redis)"
+        r"(?: \((?P<reason>Work-horse.*?);? ?\)$)?",
+        source="said",
+    ),
 )
-_STARTED = Regex(r"job_name='(?P<job>[^',]*)", source="said")
-_SCHEDULED = Regex(r"::scheduled_job::(?P<job>[^\s)\]]+)", source="said")
-_OF_SITE = Regex(rf"\({_ID}\)$", source="said")
-_FAILED = Regex(rf"^\[Job {_ID}\]: (?P<outcome>exception raised) while executing", source="said")
-_KILLED = Regex(
-    r"^(?P<outcome>Moving job to FailedJobRegistry|Job stopped by user)(?:, moving.*| \((?P<reason>.*?);? ?\))?$",
-    source="said",
+"""Which job, and which end of it, a line of rq is about; `JUDGING` stands behind the level."""
+
+_FAILED = ("exception raised while executing", "Moving job to FailedJobRegistry", "Job stopped by user")
+_TROUBLE = (
+    "Redis connection timeout",
+    "found an unhandled exception",
+    "Cold shut down",
+    "Killed horse",
+    "Could not connect to Redis",
 )
-_TROUBLE = Regex(
-    r"^(?:Worker \S+: )?(?P<trouble>Redis connection timeout|found an unhandled exception|Cold shut down|"
-    r"Killed horse|Warm shut down requested, no horse|raising ShutDown|Imminent shutdown|Could not connect to Redis)",
-    source="said",
+
+JUDGING = (
+    Choose("level", source="outcome", cases=(Case((*_FAILED, *_TROUBLE), "error"),), keep=True),
+    Choose("event", source="outcome", cases=(Case(("Job OK",), "job_ok"), Case(_FAILED, "job_failed")), keep=True),
 )
+
+MASKS = (
+    Replace(r", kwargs=(.+), method='", MASK),
+    Replace(r", kwargs=([^\n]+[^)\n])(?:\n|$)", MASK),
+    *frappe.MASKS,
+)
+MASKED = "arguments of jobs; " + frappe.MASKED
 
 WORKER = Format(
     component="erpnext",
@@ -38,47 +59,20 @@ WORKER = Format(
     multiline=Multiline(rf"^(?:{frappe.DATED}|Exception in thread )"),
     stages=(
         frappe.RECORD,
-        _RQ,
-        Timestamp("time", frappe.LAYOUT),
-        _QUEUE,
-        _STARTED,
-        _SCHEDULED,
-        _OF_SITE,
-        _FAILED,
-        _KILLED,
-        _TROUBLE,
-        Regex(r"^(?P<start>Traceback \(most recent call last\):|Exception in thread )"),
+        *READING,
         frappe.REST,
         frappe.LONE_EXCEPTION,
+        Timestamp("time", frappe.LAYOUT),
         frappe.CONTEXT,
         frappe.TRACEBACK,
         wording.LEVEL,
-        Choose("level", source="trouble", cases=(Case(("",), "error", prefix=True),), keep=True),
-        Choose(
-            "level",
-            source="outcome",
-            cases=(Case(("exception raised", "Moving job to FailedJobRegistry", "Job stopped by user"), "error"),),
-            keep=True,
-        ),
         frappe.EXCEPTION_LEVEL,
         frappe.EXCEPTION_EVENT,
-        Choose(
-            "event",
-            source="outcome",
-            cases=(
-                Case(("Job OK",), "job_ok"),
-                Case(("exception raised", "Moving job to FailedJobRegistry", "Job stopped by user"), "job_failed"),
-            ),
-            keep=True,
-        ),
+        *JUDGING,
     ),
-    known_by=("word", "said", "start", "rest", "exception"),
+    known_by=("word", "said", "rest", "exception"),
     metadata=("event", "job", "site", "logger", "reason", "exception", "file", "line"),
-    masks=(
-        Replace(r", kwargs=(.+), method='", MASK),
-        Replace(r", kwargs=([^\n]+[^)\n])(?:\n|$)", MASK),
-        *frappe.MASKS,
-    ),
-    masked="arguments of jobs; " + frappe.MASKED,
+    masks=MASKS,
+    masked=MASKED,
     names=("worker*.log",),
 )
