@@ -7,7 +7,7 @@ from typing import Any
 
 from agencystack.components import envfile
 from agencystack.components.grafana import variable
-from agencystack.sandbox.grafana import GrafanaStandIn
+from agencystack.sandbox.grafana import GrafanaStandIn, mailing
 from agencystack.sandbox.grafana.sso import DEFAULTS
 
 ENV = "# ours, see the wiki\nGF_SECURITY_ADMIN_USER=admin   # stays\nGF_SMTP_FROM_NAME='The $taff'\n"
@@ -21,9 +21,12 @@ class Machine:
         folder: made for its files.
         password: of its administrator.
         has_interface: whether it has the interface for SSO settings.
+        ca_file: authority it trusts.
     """
 
-    def __init__(self, folder: Path, password: str, *, has_interface: bool = False) -> None:
+    def __init__(
+        self, folder: Path, password: str, *, has_interface: bool = False, ca_file: Path | None = None
+    ) -> None:
         folder.mkdir()
         self.env = folder / "grafana.env"
         self.own_settings: dict[str, Any] = {}
@@ -31,6 +34,7 @@ class Machine:
         self.env.chmod(0o640)
         self.root_url = "https://grafana.agency.example"
         self._folder, self._password, self._has_interface = folder, password, has_interface
+        self._ca_file = ca_file
         self._starts = folder / "starts"
         self._starts.write_text("")
         self._running: tuple[int, GrafanaStandIn] | None = None
@@ -55,12 +59,15 @@ class Machine:
     def _grafana(self) -> GrafanaStandIn:
         if self._running is None or self._running[0] != self.starts:
             said = {name: _typed(name, text) for name in DEFAULTS if (text := self.values().get(variable(name)))}
+            smtp = {name: text for name in mailing.DEFAULTS if (text := self.values().get(f"GF_SMTP_{name.upper()}"))}
             made = GrafanaStandIn(
                 self._folder / "state",
                 root_url=self.root_url,
                 admin_password=self._password,
                 system={**self.own_settings, **said},
                 has_sso_settings=self._has_interface,
+                smtp=smtp,
+                ca_file=self._ca_file,
             )
             self._running = (self.starts, made)
         return self._running[1]
