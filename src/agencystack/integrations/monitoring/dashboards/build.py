@@ -44,6 +44,9 @@ SHORTEST_STEP = "1m"
 """Shorter intervals make many queries of little use; sparse logs would show gaps."""
 
 LINES = 200
+VALUE_WIDTH = 130
+"""Pixels for a number; what it is the number of needs the rest."""
+
 COUNT = "locale"
 """Grafana's unit for whole numbers that are not shortened to thousands."""
 
@@ -156,13 +159,9 @@ def _table(panel: Panel) -> table.Panel:
     value = {"Value #A": _VALUES.get(panel.unit, "Count")}
     tidy = DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": value})
     largest = common.TableSortByFieldState().display_name(value["Value #A"]).desc(True)
-    return (
-        table.Panel()
-        .unit(COUNT if panel.unit == "short" else panel.unit)
-        .show_header(True)
-        .with_transformation(tidy)
-        .sort_by([largest])
-    )
+    narrow = DynamicConfigValue(id_val="custom.width", value=VALUE_WIDTH)
+    made = table.Panel().unit(COUNT if panel.unit == "short" else panel.unit).show_header(True)
+    return made.with_transformation(tidy).sort_by([largest]).override_by_name(value["Value #A"], [narrow])
 
 
 def _lines(_: Panel) -> logs.Panel:

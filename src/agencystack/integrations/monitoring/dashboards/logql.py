@@ -63,8 +63,9 @@ def rate(lines: str, over: str = STEP, by: str = "") -> str:
 
 
 def most(lines: str, by: str, how_many: int = 10) -> str:
-    """Return what there was most of over the time shown."""
-    return f"topk({how_many}, {count(lines, SHOWN, by)})"
+    """Return what there was most of over the time shown; lines that say nothing of the first of ``by`` do not count."""
+    told = f'{lines} | {by.partition(",")[0]}!=""'
+    return f"topk({how_many}, {count(told, SHOWN, by)})"
 
 
 def slowest(lines: str, field: str, by: str, how_many: int = 10) -> str:
