@@ -14,9 +14,6 @@ from agencystack.stack.secrets import redact
 
 Part = TypeVar("Part")
 
-READ_ONLY = "read-only data source"
-"""Part of what Grafana says with 403 where a data source comes from a file (``pkg/api/datasources.go``)."""
-
 
 class Calls:
     """Calls into one Grafana.
@@ -36,7 +33,7 @@ class Calls:
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the JSON at ``path``, None where Grafana answers 404."""
         answer = self._api.send("GET", path, params=params)
-        return None if answer.status_code == 404 else self._good(answer, "GET", path)
+        return None if answer.status_code == 404 else self.good(answer, "GET", path)
 
     def send(
         self, method: str, path: str, body: object = None, *, fine: tuple[int, ...] = (), timeout: float = 30.0
@@ -54,13 +51,13 @@ class Calls:
             AuthenticationFailed, Unavailable, Refused, BadAnswer: as for every call.
         """
         answer = self._api.send(method, path, body=body, timeout=timeout)
-        return self._good(answer, method, path, fine)
+        return self.good(answer, method, path, fine)
 
     def delete(self, path: str) -> None:
         """Delete what is at ``path``; nothing to do where it is gone."""
         answer = self._api.send("DELETE", path)
         if answer.status_code != 404:
-            self._good(answer, "DELETE", path)
+            self.good(answer, "DELETE", path)
 
     def parsed(self, parse: Callable[[Any], Part], answer: Any) -> Part:
         """Return ``answer`` as ``parse`` understands it.
@@ -78,16 +75,19 @@ class Calls:
                 remedy="check that api_url in stack.yaml leads to Grafana",
             ) from error
 
-    def _good(self, answer: httpx.Response, method: str, path: str, fine: tuple[int, ...] = ()) -> Any:
+    def good(self, answer: httpx.Response, method: str, path: str, fine: tuple[int, ...] = ()) -> Any:
+        """Return the JSON of an answer, None where it is empty; raises Refused where Grafana declined."""
         if answer.is_success and not answer.content:
             return None
         data = self._api.decode(answer)
         if answer.is_success or answer.status_code in fine:
             return data
+        raise self.refused(answer.status_code, method, path, data)
+
+    def refused(self, status: int, method: str, path: str, data: Any) -> Refused:
+        """Return the error for what Grafana declined, in its own words."""
         words = data.get("message", data) if isinstance(data, dict) else data
-        raise Refused(
-            f"answered {answer.status_code} to {method} {path}: {redact(str(words))[:500]}", component=self.where
-        )
+        return Refused(f"answered {status} to {method} {path}: {redact(str(words))[:500]}", component=self.where)
 
 
 def _first_mistake(error: ValidationError) -> str:

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import ValidationError
-
 from agencystack.components.grafana.calls import Calls
 from agencystack.components.grafana.mailing import SmtpSettings
 from agencystack.components.grafana.people import Membership, Organisation, Person, User
 from agencystack.components.grafana.sso import CALLBACK, PROVIDER, OAuthSettings
 from agencystack.components.http import HttpApi
 from agencystack.stack.errors import BadAnswer, ComponentRef, ConfigurationError, Refused, Unavailable
-from agencystack.stack.secrets import Secret, redact
+from agencystack.stack.secrets import Secret
 
 Part = TypeVar("Part")
 SSO = f"/api/v1/sso-settings/{PROVIDER}"
@@ -249,36 +247,12 @@ class Grafana:
     def _or_absent(self, method: str, path: str) -> Any:
         """Send one request; None where Grafana knows no such thing, else what it answered (empty for 204)."""
         answer = self._api.send(method, path)
-        if answer.status_code == 404:
-            return None
-        if answer.status_code == 204:
-            return {}
-        data = self._api.decode(answer)
-        if not answer.is_success:
-            raise self._refused(answer.status_code, method, path, data)
-        return data
+        return None if answer.status_code == 404 else self.calls.good(answer, method, path) or {}
 
     def _done(self, method: str, path: str, body: object) -> None:
         answer = self._api.send(method, path, body=body)
         if answer.status_code != 204:
-            raise self._refused(answer.status_code, method, path, self._api.decode(answer))
-
-    def _refused(self, status: int, method: str, path: str, data: Any) -> Refused:
-        words = data.get("message", data) if isinstance(data, dict) else data
-        return Refused(f"answered {status} to {method} {path}: {redact(str(words))[:500]}", component=self.where)
+            raise self.calls.refused(answer.status_code, method, path, self._api.decode(answer))
 
     def _parsed(self, parse: Callable[[Any], Part], answer: Any) -> Part:
-        try:
-            return parse(answer)
-        except (ValidationError, KeyError, TypeError, AttributeError) as error:
-            reason = _first_mistake(error) if isinstance(error, ValidationError) else f"no {error}"
-            raise BadAnswer(
-                f"answered in an unknown form: {reason}",
-                component=self.where,
-                remedy="check that api_url in stack.yaml leads to Grafana",
-            ) from error
-
-
-def _first_mistake(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return self.calls.parsed(parse, answer)
