@@ -166,7 +166,14 @@ def test_an_unknown_stream_is_written_too_and_marks_what_it_sends() -> None:
         (PutUnlessAny("t", "v", ("a", "b")), "{{ if or .a .b }}{{ else }}v{{ end }}"),
         (
             CopyIfAny("t", ("a", "b")),
-            '{{ $line := ToLower .Entry }}{{ if or (contains "a" $line) (contains "b" $line) }}{{ .Entry }}{{ end }}',
+            '{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":" }}'
+            '{{ if or (contains "a" $line) (contains "b" $line) }}{{ .Entry }}{{ end }}',
+        ),
+        (
+            CopyIfAny("t", ("a",), (" ", ".")),
+            '{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":" }}'
+            '{{ if or (and (contains "a" $line) (contains "a" ($line | replace "a " "" | replace "a." ""))) }}'
+            "{{ .Entry }}{{ end }}",
         ),
     ],
 )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agencystack.logs import changes, masking
-from agencystack.logs.model import Format, Json
+from agencystack.logs.model import CopyIfAny, Format, Json
 from agencystack.logs.passing import Passing
 
 TEXT = Format("any", "text", "", stages=(), known_by=(), metadata=())
@@ -77,6 +77,7 @@ def _php(value: str) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
 @given(data=st.data(), key=KEY)
 def test_no_value_of_a_secret_survives(form: str, data: st.DataObject, key: str) -> None:
     strategy, frame = FORMS[form]
@@ -84,6 +85,7 @@ def test_no_value_of_a_secret_survives(form: str, data: st.DataObject, key: str)
     assert SECRET not in hidden(line)
 
 
+@settings(deadline=None)
 @given(key=KEY, value=ANY, number=st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())
 def test_a_masked_line_of_json_is_still_json_and_says_the_rest(key: str, value: str, number: float) -> None:
     inner = json.dumps({key: value, "n": 1})
@@ -149,3 +151,21 @@ def test_the_cheap_look_never_misses_what_the_masks_would_hide() -> None:
     for example in ("bearer abcdefgh", "Basic abcdefgh", "eyJ0", "ck_" + "a" * 40, "cs_0", "glsa_x", "uk1_", "UK2_"):
         assert any(mark in example.lower() for mark in masking.MARKS), example
     assert all(re.fullmatch(r"[a-z0-9_]+", word) for word in (*masking.KEYS, *masking.KEY_WORDS, *masking.MARKS))
+
+
+@pytest.mark.parametrize(
+    ("line", "looked_at"),
+    [
+        ("Valid API token provided by 127.0.0.1.", False),
+        ("org.keycloak.events", False),
+        ("token = abc", True),
+        ("the token: abc", True),
+        ("no token here, but token=abc", True),
+        ("POST /oauth/token HTTP/1.1", False),
+    ],
+)
+def test_prose_about_secrets_is_not_looked_at_closely(line: str, looked_at: bool) -> None:
+    (look,) = (stage for stage in masking.common(TEXT) if isinstance(stage, CopyIfAny) and stage.harmless)
+    entry = Passing(line)
+    changes.change(look)(entry)
+    assert (look.target in entry.extracted) is looked_at

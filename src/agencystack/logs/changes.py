@@ -53,7 +53,7 @@ def change(stage: Stage) -> Change:
         case PutUnlessAny():
             return lambda each: each.put(stage.target, "" if any(map(each.text, stage.names)) else stage.value)
         case CopyIfAny():
-            return lambda each: each.put(stage.target, each.line if _has_any(each.line.lower(), stage.words) else "")
+            return lambda each: each.put(stage.target, each.line if _has_any(each.line, stage) else "")
         case Measure() | Cut() | Shorten():
             return lambda each: _sized(each, stage)
         case Labels() | StaticLabels() | KeepLabels() | DropLabels() | Metadata():
@@ -174,8 +174,15 @@ def _chosen(each: Passing, stage: Choose) -> str:
     return (each.text(stage.target) if stage.keep else None) or stage.otherwise or ""
 
 
-def _has_any(text: str, words: tuple[str, ...]) -> bool:
-    return any(word in text for word in words)
+def _has_any(line: str, stage: CopyIfAny) -> bool:
+    text = line.lower().replace(" =", "=").replace(" :", ":")
+    return any(word in text and word in _without(text, word, stage.harmless) for word in stage.words)
+
+
+def _without(text: str, word: str, harmless: tuple[str, ...]) -> str:
+    for each in harmless:
+        text = text.replace(word + each, "")
+    return text
 
 
 def _sized(each: Passing, stage: Measure | Cut | Shorten) -> None:

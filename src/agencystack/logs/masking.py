@@ -33,7 +33,10 @@ WHOLE_KEYS = ("sid",)
 MARKS = ("bearer", "basic", "eyj", "ck_", "cs_", "glsa_", "uk1_", "uk2_")
 """Text, in lower case, of which a line has some when it holds a token without a key."""
 
-_SUSPECT = "agencystack_suspect"
+HARMLESS = (" ", ".", ",", ")", "/", "cloak")
+"""What may follow the word of a key without a value coming: prose, a path, Keycloak's name."""
+
+_SUSPECT, _MARKED = "agencystack_suspect", "agencystack_marked"
 
 
 def common(log: Format) -> tuple[Stage, ...]:
@@ -46,13 +49,16 @@ def common(log: Format) -> tuple[Stage, ...]:
     return (
         QUERY,
         USER_INFO,
-        CopyIfAny(_SUSPECT, tuple(sorted(KEYS + KEY_WORDS + WHOLE_KEYS + MARKS))),
-        *(replace(mask, source=_SUSPECT) for mask in (*(JSON if is_json else TEXT), TOKENS)),
+        CopyIfAny(_SUSPECT, (*KEYS, *KEY_WORDS, *WHOLE_KEYS), HARMLESS),
+        *(replace(mask, source=_SUSPECT) for mask in (JSON if is_json else TEXT)),
         Output(_SUSPECT),
+        CopyIfAny(_MARKED, MARKS),
+        replace(TOKENS, source=_MARKED),
+        Output(_MARKED),
     )
 
 
-_WORD_END = r"(?:s?\d*\b|s?_[\w-]*|(?-i:[A-Z])\w*)"
+_WORD_END = r"s?(?:\d*\b|_[\w-]*|(?-i:[A-Z])\w*)"
 _KEY = rf"(?i:{'|'.join(KEYS)}|(?:{'|'.join(KEY_WORDS)}){_WORD_END}|\b(?:{'|'.join(WHOLE_KEYS)})\b)"
 """In the order of the alphabet: Go joins neighbours that begin alike, which makes them faster."""
 
@@ -65,8 +71,8 @@ _QUOTED = r"""[a-z]{0,2}(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*))"""
 _ESCAPED = r"""\\+(?:"((?:[^"\\]|\\\\(?:\\.)?)*)|'((?:[^'\\]|\\\\(?:\\.)?)*))"""
 """JSON in a string of JSON: there every escape begins with two backslashes, and a single one with a quote ends it."""
 
-_BARE = r"""(?:[^\s&,"']|["']+[^\s&,"'])+"""
-"""A value without quotes round it; a quote at its end belongs to the text it stands in."""
+_BARE = r"""(?:[^\s&,"']|[,"']+[^\s&,"'])+"""
+"""A value without quotes round it; a quote or a comma at its end belongs to the text it stands in."""
 
 _PRINTED = r"[^\]\n]*\] => (?:Array\s*\(((?s:.*?))(?:\n\s*\)|\z)|((?s:.*?))(?:\n\s*[\[)]|\z))"
 _ELEMENT = r">([^<]+)"
@@ -84,11 +90,12 @@ def _mask(header: str, *forms: str) -> Replace:
 
 def _text() -> tuple[Replace, ...]:
     quote = r"\\*[\"'`]"
-    list_ = rf"[\[{{(]({_nested(2)})"
-    member = rf"{quote}{_IS}(?:{_QUOTED}|{_ESCAPED}|{list_}|([^\s,}}\])]+))"
+    list_ = rf"""[\[{{(]({_nested(2)})(?:[\]}})]+([^\s&,"']+))?"""
+    assigned = r"\]?\s?=>?\s?"
+    closed = rf"(?:{quote}{_IS}|{assigned})(?:{_QUOTED}|{_ESCAPED}|{list_})"
+    bare = rf"{quote}{_IS}([^\s,}}\])]+)|{assigned}({_BARE})"
     pair = rf"{quote}\s*,\s*{_QUOTED}"  # ('Authorization', 'Bearer ...'), as Python shows headers
-    assigned = rf"\]?\s?=>?\s?(?:{_QUOTED}|{_ESCAPED}|{list_}|({_BARE}(?:,{_BARE})*))"
-    return (_mask(r"[^\n]+", member, pair, _PRINTED, assigned, _ELEMENT),)
+    return (_mask(r"[^\n]+", _PRINTED, closed, pair, bare, _ELEMENT),)
 
 
 def _json() -> tuple[Replace, ...]:

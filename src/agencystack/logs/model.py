@@ -165,10 +165,14 @@ class PutUnlessAny:
 
 @dataclass(frozen=True)
 class CopyIfAny:
-    """Set `target` to the line when, in lower case, it has one of `words` in it, else remove it."""
+    """Set `target` to the line when, in lower case, it has one of `words` in it, else remove it.
+
+    A word that one of `harmless` follows does not count; spaces before = and : are not seen.
+    """
 
     target: str
     words: tuple[str, ...]
+    harmless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

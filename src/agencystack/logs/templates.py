@@ -30,11 +30,9 @@ def template(stage: Template) -> tuple[str, str]:
             present = " ".join(f".{name}" for name in stage.names)
             return stage.target, f"{{{{ if or {present} }}}}{{{{ else }}}}{stage.value}{{{{ end }}}}"
         case CopyIfAny():
-            found = " ".join(f"(contains {json.dumps(word)} $line)" for word in stage.words)
-            return (
-                stage.target,
-                f"{{{{ $line := ToLower .Entry }}}}{{{{ if or {found} }}}}{{{{ .Entry }}}}{{{{ end }}}}",
-            )
+            found = " ".join(_found(word, stage.harmless) for word in stage.words)
+            line = '{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":" }}'
+            return stage.target, f"{line}{{{{ if or {found} }}}}{{{{ .Entry }}}}{{{{ end }}}}"
         case Measure():
             return stage.target, f"{{{{ if gt (len .Entry) {stage.above} }}}}yes{{{{ end }}}}"
         case Shorten():
@@ -42,6 +40,15 @@ def template(stage: Template) -> tuple[str, str]:
         case Cut():
             cut = f"{{{{ trunc {stage.limit} .Entry }}}}{CUT_MARK}"
             return CUT, f"{{{{ if gt (len .Entry) {stage.limit} }}}}{cut}{{{{ end }}}}"
+
+
+def _found(word: str, harmless: tuple[str, ...]) -> str:
+    """Return the test for a word; only where it is there at all, it is looked for again without the harmless ones."""
+    test = f"contains {json.dumps(word)}"
+    if not harmless:
+        return f"({test} $line)"
+    rest = "$line" + "".join(f' | replace {json.dumps(word + each)} ""' for each in harmless)
+    return f"(and ({test} $line) ({test} ({rest})))"
 
 
 def _choose(stage: Choose) -> str:
