@@ -106,9 +106,35 @@ def test_the_end_of_a_traceback_whose_beginning_was_lost_is_an_event() -> None:
     assert [entry.metadata.get("event") for entry in entries] == [None, None, "exception", None]
 
 
-def test_a_process_of_gunicorn_that_hangs_is_a_slow_request() -> None:
-    entry = read_one("erpnext", "web-error", "[2026-11-23 04:42:43 +0000] [9] [CRITICAL] WORKER TIMEOUT (pid:7)")
+@pytest.mark.parametrize("stream", ["web-output", "web-error", "server"])
+def test_a_process_of_gunicorn_that_hangs_is_a_slow_request(stream: str) -> None:
+    entry = read_one("erpnext", stream, "[2026-11-23 04:42:43 +0000] [9] [CRITICAL] WORKER TIMEOUT (pid:7)")
     assert (entry.labels["level"], entry.metadata["event"]) == ("critical", "slow_request")
+
+
+@pytest.mark.parametrize("stream", ["web-output", "web-error", "server"])
+def test_empty_lines_between_tracebacks_are_no_entries(stream: str) -> None:
+    assert len(read("erpnext", stream, "", "  ", "Booting Gunicorn with 2 workers")) == 1
+
+
+@pytest.mark.parametrize("stream", ["frappe", "schedule", "worker"])
+def test_a_traceback_is_an_error_whatever_its_logger_calls_it(stream: str) -> None:
+    entry = read_one(
+        "erpnext", stream, DATED + "DEBUG scheduler Failed to enqueue events for site: erp.localhost", *RAISED
+    )
+    assert (entry.labels["level"], entry.metadata["event"]) == ("error", "exception")
+
+
+def test_a_word_for_the_level_counts_where_there_is_no_status() -> None:
+    assert read_one("erpnext", "web", DATED + "WARNING frappe.web something else").labels["level"] == "warning"
+
+
+@pytest.mark.parametrize("stream", ["worker", "server"])
+def test_arguments_of_a_job_are_masked_in_a_line_that_was_cut(stream: str) -> None:
+    line = DATED + JOB.format("frappe.client.insert", {"email_id": "anna@shop.example"}, "7")
+    entry = read_one("erpnext", stream, line[: line.index(".example")])
+    assert entry.metadata["job"] == "frappe.client.insert"
+    assert "anna" not in entry.line
 
 
 @pytest.mark.parametrize(
@@ -292,7 +318,7 @@ def test_wherever_frappes_loggers_write_no_form_is_sent(stream: str) -> None:
     plain = "IntegrityError: (1062, \"Duplicate entry 'anna@shop.example' for key\")"
     form = "Form Dict: {'email_id': 'anna@shop.example'}"
     entry = read_one("erpnext", stream, DATED + "ERROR payments " + value, "Site: erp.localhost", form, plain)
-    assert entry.metadata["logger"] == "payments"
+    assert (entry.metadata["logger"], entry.metadata["site"]) == ("payments", "erp.localhost")
     assert entry.labels["level"] == "error"
     assert "anna" not in entry.line
 
@@ -396,12 +422,7 @@ def test_a_container_tells_requests_errors_and_logins_too() -> None:
     assert entries[3].time == "2026-11-22T18:20:48.000000000Z"
 
 
-def test_a_hanging_process_in_a_container_is_a_slow_request() -> None:
-    entry = read_one("erpnext", "server", "[2026-11-23 04:42:43 +0000] [9] [CRITICAL] WORKER TIMEOUT (pid:7)")
-    assert (entry.labels["level"], entry.metadata["event"]) == ("critical", "slow_request")
-
-
-@pytest.mark.parametrize("stream", ["worker", "schedule"])
+@pytest.mark.parametrize("stream", ["frappe", "worker", "schedule"])
 def test_the_rest_of_a_traceback_of_a_job_is_kept(stream: str) -> None:
     entries = read("erpnext", stream, *RAISED[1:6], DATED + "ERROR x y")
     assert all(entry.parsed for entry in entries)

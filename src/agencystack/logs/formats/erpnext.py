@@ -68,6 +68,7 @@ SCHEDULE = Format(
             r"(?P<reason>Maintenance mode is ON|frappe\.conf\.\w+ is SET|SystemSettings\.\w+ is UNSET)"
         ),
         Regex(r"^[^\n]* (?:for Site|Job on|for site:?) (?P<site>[\w.-]+)"),
+        frappe.CONTEXT,
         frappe.REST,
         wording.LEVEL,
         Choose("level", source="reason", cases=(Case(("",), "warning", prefix=True),), keep=True),

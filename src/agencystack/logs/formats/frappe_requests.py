@@ -60,7 +60,6 @@ WEB = Format(
         wording.LEVEL,
         Choose("level", source=STATUS_LEVEL.source, cases=STATUS_LEVEL.cases, keep=True),
         Choose("event", source="login", cases=(Case(("401",), "login_failed"),)),
-        wording.FAILED_LOGIN_LEVEL,
     ),
     known_by=("word",),
     metadata=("event", "site", "address", "process", "user", "path", "method", "status", "logger"),
