@@ -213,3 +213,58 @@ def test_the_folder_is_read_as_alloy_reads_it(alloy: Alloy, folder: Path) -> Non
 
 def test_the_version_is_told(alloy: Alloy) -> None:
     assert alloy.version() == "1.10.0"
+
+
+SAID_BY_1_11 = """\
+Error: {file}:1:1: cannot find the definition of component name "loki.nosuch"
+
+1 | loki.nosuch "x" {{ }}
+  | ^^^^^^^^^^^
+2 |
+Error: validation failed
+"""
+
+
+@pytest.fixture
+def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a program `alloy` before all others: it says of its folder what Alloy 1.11.0 was seen to say."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    return programs / "alloy"
+
+
+def checks(checker: Path, *lines: str) -> None:
+    checker.write_text("\n".join(["#!/bin/sh", '[ "$2" = --help ] && exit 0', *lines]))
+    checker.chmod(0o755)
+
+
+def test_what_alloys_own_check_finds_in_our_file_is_never_written(
+    alloy: Alloy, folder: Path, double: AlloyDouble, checker: Path
+) -> None:
+    said = SAID_BY_1_11.format(file=NAME)
+    checks(
+        checker, 'for last; do :; done; cd "$last" && [ -f base.alloy ] || exit 7', f"grep -q nosuch {NAME} || exit 0"
+    )
+    with checker.open("a") as program:
+        program.write(f"\ncat >&2 <<'END'\n{said}END\nexit 1\n")
+    reloads = double.reloads
+    with pytest.raises(Refused, match=r"cannot find the definition of component name") as caught:
+        change_file(alloy, NAME, 'loki.nosuch "x" { }\n', names)
+    assert "nothing was written" in caught.value.remedy
+    assert (contents(folder), double.reloads) == ({"base.alloy": BASE}, reloads)
+    change_file(alloy, NAME, GOOD, names)
+    assert contents(folder)[NAME] == GOOD
+
+
+def test_what_it_finds_elsewhere_is_left_to_the_reload(alloy: Alloy, folder: Path, checker: Path) -> None:
+    checks(checker, "echo 'Error: theirs.alloy:1:1: unknown' >&2", "exit 1")
+    assert not alloy.validate(NAME, GOOD)
+    change_file(alloy, NAME, GOOD, names)
+    assert contents(folder)[NAME] == GOOD
+
+
+def test_an_alloy_that_knows_no_check_is_not_asked(alloy: Alloy, checker: Path) -> None:
+    checker.write_text('#!/bin/sh\necho \'Error: unknown command "validate" for "alloy"\' >&2\nexit 1\n')
+    checker.chmod(0o755)
+    assert not alloy.validate(NAME, 'loki.nosuch "x" { }\n')
