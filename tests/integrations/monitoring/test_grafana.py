@@ -38,6 +38,9 @@ class Loki:
         self.asked.append(request)
         if self.broken:
             return Response("too many outstanding requests", 429)
+        if '|= "agencystack-canary-"' in request.query_params["query"]:
+            lines = [{"stream": {"client": "acme"}, "values": [["1795400000000000000", "GET /agencystack-canary-1"]]}]
+            return JSONResponse({"status": "success", "data": {"resultType": "streams", "result": lines}})
         metric = "(" in request.query_params["query"]
         kind = "streams" if not metric else "vector" if request.path_params["kind"] == "query" else "matrix"
         return JSONResponse({"status": "success", "data": {"resultType": kind, "result": []}})
@@ -91,6 +94,7 @@ def test_everything_is_made_and_proven_once_and_undone_without_a_trace(anywhere:
     result = here.integrate()
     assert result.status is Status.APPLIED, result.reason
     assert [proof.name for proof in result.proofs if proof.ok] == [ANSWERED, EVALUATED]
+    assert result.proofs[0].evidence["canaries shown"] == 1
     assert len(result.changes) == 9
     found = anywhere.boards.dashboard("as-acme-wordpress")
     assert found is not None

@@ -7,6 +7,8 @@ from agencystack.integrations.monitoring.dashboards.logql import Logs
 from agencystack.integrations.monitoring.dashboards.model import Choice, Kind, Panel, Query, Row, number
 
 TROUBLE = "error|critical"
+EVERY_LINE = "Lines"
+"""Title of the panel in which every line can be found."""
 
 
 def requests(logs: Logs, stream: str = "access") -> Row:
@@ -129,7 +131,7 @@ def lines(logs: Logs) -> Row:
                 (Query(logql.count(chosen, by="level"), "{{level}}"),),
                 "How bad it is.",
             ),
-            Panel("Lines", Kind.LOGS, (Query(chosen),), "Everything logged, the newest first.", width=24, height=14),
+            Panel(EVERY_LINE, Kind.LOGS, (Query(chosen),), "Everything logged, the newest first.", width=24, height=14),
         ),
     )
 
