@@ -33,7 +33,7 @@ class AccessLog:
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, then write the line; a request nobody answered has none."""
+        """Answer, and write the line before the end of it: who has the answer finds the line."""
         answer = _Answer()
 
         async def watched(message: Message) -> None:
@@ -41,13 +41,11 @@ class AccessLog:
                 answer.status = message["status"]
             elif message["type"] == "http.response.body":
                 answer.size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._write(scope, answer)
             await send(message)
 
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            if answer.status:
-                self._write(scope, answer)
+        await self._app(scope, receive, watched)
 
     def _write(self, scope: Scope, answer: _Answer) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
