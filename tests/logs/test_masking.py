@@ -89,7 +89,8 @@ def test_no_value_of_a_secret_survives(form: str, data: st.DataObject, key: str)
 @given(key=KEY, value=ANY, number=st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())
 def test_a_masked_line_of_json_is_still_json_and_says_the_rest(key: str, value: str, number: float) -> None:
     inner = json.dumps({key: value, "n": 1})
-    message = f"said {key}={SECRET} and {inner} and {key}: {SECRET}"
+    printed = _print_r(key, SECRET)
+    message = f"said {key}={SECRET} and {inner} and {printed} and {key}: {SECRET}"
     document = {
         "level": "info",
         key: value,

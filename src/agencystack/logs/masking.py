@@ -45,16 +45,16 @@ def common(log: Format) -> tuple[Stage, ...]:
     Looking for a secret costs more than all else together, and few lines have one: the line is copied where a cheap
     look finds some text of a key, the copy is masked and becomes the line. Without a copy these stages do nothing.
     """
+    by_look = (CopyIfAny(_MARKED, MARKS), replace(TOKENS, source=_MARKED), Output(_MARKED))
+    return QUERY, USER_INFO, *(() if log.redacted else _by_key(log)), *by_look
+
+
+def _by_key(log: Format) -> tuple[Stage, ...]:
     is_json = any(isinstance(stage, Json) and stage.source is None for stage in log.stages)
     return (
-        QUERY,
-        USER_INFO,
         CopyIfAny(_SUSPECT, (*KEYS, *KEY_WORDS, *WHOLE_KEYS), HARMLESS),
         *(replace(mask, source=_SUSPECT) for mask in (JSON if is_json else TEXT)),
         Output(_SUSPECT),
-        CopyIfAny(_MARKED, MARKS),
-        replace(TOKENS, source=_MARKED),
-        Output(_MARKED),
     )
 
 
@@ -104,9 +104,10 @@ def _json() -> tuple[Replace, ...]:
     escaped = rf"""(?:\\+["'`]|'){_IS}(?:{_ESCAPED}|{single}|\[((?:[^\]"\\]|\\.)*)|([^\s,}}\])"'\\]+))"""
     member = r'"\s*:\s*"((?:[^"\\]|\\.)*)'
     assigned = rf"""\]?\s?=>?\s?(?:{single}|{_ESCAPED}|((?:[^\s&,"'}}\]\\]|\\.)+))"""
-    other = rf'"\s*:\s*(-?\d[\w.+-]*|true|false|\[{_nested(2)}\]|\{{{_nested(2)}\}})'
+    printed = r'[^\]"\\]*\] => ((?:[^"\\]|\\.)*)'
+    other = rf'"\s*:\s*(-?\d[\w.+-]*|true|false|[\[{{]{_nested(2)}[\]}}])'
     return (
-        _mask(r'(?:[^"\\]|\\.)+', escaped, member, _PRINTED, assigned, _ELEMENT),
+        _mask(r'(?:[^"\\]|\\.)+', escaped, member, printed, assigned),
         Replace(rf"{_KEY}[\w-]*{other}", f'"{MASK}"'),
     )
 

@@ -301,7 +301,8 @@ class Format:
     `known_by` names extracted values; an entry where none of them has text is marked `parsed="false"`. `metadata`
     lists the extracted values that become structured metadata. The stages must set `level` by `Choose` or `Put`.
     `masks` are replacements of this format, on top of those of `masking` that every line gets; `masked` says in
-    words what they hide. `names` are patterns (fnmatch) of the file names a product gives this stream.
+    words what they hide. `redacted` says that the writer lets no secret through, so that none is looked for by its
+    key. `names` are patterns (fnmatch) of the file names a product gives this stream.
     """
 
     component: str
@@ -313,4 +314,5 @@ class Format:
     multiline: Multiline | None = None
     masks: tuple[Replace, ...] = ()
     masked: str = ""
+    redacted: bool = False
     names: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ RUN = Format(
     ),
     known_by=("verdict",),
     metadata=("event", "verdict", "process", "job", "reason", "exception"),
+    redacted=True,
     names=("*.jsonl",),
 )
 """`verdict` is what we call what happened (`write`, `proof`, `integration failed`), `process` the id of the run."""
