@@ -25,7 +25,7 @@ from agencystack.stack.model import Stack
 from agencystack.stack.sealed import SealedStore
 
 LISTMONK_RESTARTS = 1.0
-APPLICATIONS = ("chatwoot", "erpnext", "listmonk", "wordpress")
+APPLICATIONS = ("chatwoot", "erpnext", "listmonk", "uptime-kuma", "wordpress")
 SHARED = ("mailu", "uptime-kuma")
 WEB = ("mailu", "erpnext", "listmonk")
 """The stand-ins that are changed over HTTP."""

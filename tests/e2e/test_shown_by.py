@@ -91,7 +91,7 @@ def test_a_value_edited_by_hand_is_named_alone_and_mended(
     applied: Lab, edit: Callable[[Lab], None], application: str, resource: str, field: str
 ):
     edit(applied)
-    status = applied.run("status", "--json")
+    status = applied.run("status", "email", "--json")
     assert status.statuses() == dict.fromkeys(APPLICATIONS, "applied") | {application: "drifted"}
     assert field in status.reason(application)
     plan = applied.plan()
