@@ -88,7 +88,6 @@ SERVER = Format(
         frappe.REST,
         frappe.LONE_EXCEPTION,
         _TIME,
-        web_errors.NGINX_REQUEST,
         frappe.CONTEXT,
         frappe.TRACEBACK,
         wording.LEVEL,

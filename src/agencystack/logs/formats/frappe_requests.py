@@ -23,7 +23,6 @@ ACCESS = Format(
         COMBINED,
         web_errors.NGINX,
         Timestamp("time", "02/Jan/2006:15:04:05 -0700", fallbacks=web_errors.LAYOUTS),
-        web_errors.NGINX_REQUEST,
         wording.LEVEL,
         Choose("level", source=STATUS_LEVEL.source, cases=STATUS_LEVEL.cases, keep=True),
         *LOGIN,

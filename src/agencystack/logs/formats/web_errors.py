@@ -8,18 +8,19 @@ from agencystack.logs.model import Format, Multiline, Regex, Stage, Timestamp
 FIRSTLINE = r"\d{4}/\d{2}/\d{2} \d{2}:|\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:|AH\d{5}: |(?:nginx|apache2|httpd): "
 """How an entry of either begins."""
 
+_REQUEST = (
+    r', client: (?P<address>[^,\s]+)(?:, server: [^,]*)?(?:, request: "(?P<method>[A-Z]+) (?P<path>[^?" ]*)[^"]*")?'
+    r'(?:[^\n]*?, host: "(?P<site>[^":]*))?'
+)
+"""What nginx adds of the request."""
+
 NGINX = Regex(
-    r"(?s)^(?P<time>\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) \[(?P<word>\w+)\] "
-    r"(?P<process>\d+)#\d+: (?:\*\d+ )?(?P<said>.*)"
+    r"^(?P<time>\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) \[(?P<word>\w+)\] (?P<process>\d+)#\d+: (?:\*\d+ )?"
+    rf"(?:(?P<reason>[^F\n][^\n]*?)(?: while [a-z ]+)?{_REQUEST})?"
 )
 
-NGINX_REQUEST = Regex(
-    r'^(?:FastCGI sent in stderr: "(?s:.*?)" while [a-z ]+|(?P<reason>[^\n]+?)(?: while [a-z ]+)?), '
-    r'client: (?P<address>[^,\s]+)(?:, server: [^,]*)?(?:, request: "(?P<method>[A-Z]+) (?P<path>[^?" ]*)[^"]*")?'
-    r'(?:[^\n]*?, host: "(?P<site>[^":]*))?',
-    source="said",
-)
-"""What nginx adds of the request; what PHP said comes before it, on as many lines as PHP wrote."""
+NGINX_FASTCGI = Regex(rf'" while [a-z ]+{_REQUEST}')
+"""The end of `FastCGI sent in stderr: "..."`: PHP's text stands between, on as many lines as PHP wrote."""
 
 APACHE = Regex(
     r"^\[(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}\.\d{6} \d{4})\] "
@@ -33,7 +34,7 @@ UNDATED = Regex(r"^(?:(?P<reason>AH\d{5}): |(?P<logger>nginx|apache2|httpd): )")
 
 LAYOUTS = ("2006/01/02 15:04:05", "Mon Jan 02 15:04:05.000000 2006")
 
-STAGES: tuple[Stage, ...] = (NGINX, APACHE, UNDATED)
+STAGES: tuple[Stage, ...] = (NGINX, NGINX_FASTCGI, APACHE, UNDATED)
 
 
 def web_error(component: str, names: tuple[str, ...] = ()) -> Format:
@@ -46,7 +47,6 @@ def web_error(component: str, names: tuple[str, ...] = ()) -> Format:
         stages=(
             *STAGES,
             Timestamp("time", LAYOUTS[0], fallbacks=LAYOUTS[1:]),
-            NGINX_REQUEST,
             php.REST,
             wording.LEVEL,
             *php.STAGES,

@@ -9,14 +9,19 @@ from __future__ import annotations
 from agencystack.logs.formats import php, php_fpm, web_errors, wording
 from agencystack.logs.formats.web_servers import COMBINED, STATUS_LEVEL, access
 from agencystack.logs.formats.woocommerce import WOOCOMMERCE
-from agencystack.logs.model import Case, Choose, Format, Multiline, OnFailure, Regex, Stage, Timestamp
+from agencystack.logs.model import Case, Choose, Format, Multiline, OnFailure, Regex, Stage, Timestamp, When
 
 _LOGIN: tuple[Stage, ...] = (
     Regex(r'"POST [^\s?"]*/wp-login\.php HTTP/[\d.]+" (?P<signed>200|302) '),
-    Regex(r'^\S+ \S+ [^-"\[\s]\S* \[[^\]]*\] "[A-Z]+ \S*/wp-json[^"]*" (?P<refused>401) '),
     Choose("event", source="signed", cases=(Case(("200",), "login_failed"), Case(("302",), "login_ok")), keep=True),
-    Choose("event", source="refused", cases=(Case(("401",), "login_failed"),), keep=True),
     wording.FAILED_LOGIN_LEVEL,
+    When(
+        '" 401 ',
+        (
+            Regex(r'^\S+ \S+ [^-"\[\s]\S* \[[^\]]*\] "[A-Z]+ \S*/wp-json[^"]*" (?P<refused>401) '),
+            Choose("event", source="refused", cases=(Case(("401",), "login_failed"),), keep=True),
+        ),
+    ),
 )
 """The form is shown again (200) after a wrong password and left (302) after a right one; with a query (`?action=`) it
 is another form. An application password that is refused shows as a user name with 401. Of `xmlrpc.php` no log can
@@ -81,7 +86,6 @@ SERVER = Format(
             fallbacks=(*web_errors.LAYOUTS, "02-Jan-2006 15:04:05"),
             on_failure=OnFailure.SKIP,
         ),
-        web_errors.NGINX_REQUEST,
         php_fpm.TOO_SLOW,
         php.REST,
         wording.LEVEL,
