@@ -126,4 +126,6 @@ def in_words(rule: Mapping[str, Any]) -> str:
     except (KeyError, IndexError, TypeError, ValueError):
         beyond = "edited"
     paused = ", paused" if rule.get("isPaused") else ""
-    return f"{beyond} for {rule.get('for')}{paused} ({digest(rule)[:8]})"
+    # Grafana puts its own organisation in the place of whichever it is told.
+    compared = {name: value for name, value in rule.items() if name != "orgID"}
+    return f"{beyond} for {rule.get('for')}{paused} ({digest(compared)[:8]})"
