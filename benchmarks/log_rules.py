@@ -30,7 +30,7 @@ from agencystack.sandbox.go_programs import ALLOY
 from agencystack.sandbox.ports import LOOPBACK, ensure_ports
 from benchmarks.measured import CannotMeasure, Measured
 
-LINES = 4_000
+LINES = 10_000
 LABEL = "measured"
 PATIENCE = 300.0
 MOST = 2.0

@@ -163,6 +163,8 @@ def test_the_cheap_look_never_misses_what_the_masks_would_hide() -> None:
         ("the token: abc", True),
         ("no token here, but token=abc", True),
         ("POST /oauth/token HTTP/1.1", False),
+        ("GET /a?token=***&sid=*** HTTP/1.1", False),
+        ("GET /a?token=***x", True),
     ],
 )
 def test_prose_about_secrets_is_not_looked_at_closely(line: str, looked_at: bool) -> None:

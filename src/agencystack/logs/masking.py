@@ -33,8 +33,8 @@ WHOLE_KEYS = ("sid",)
 MARKS = ("bearer", "basic", "eyj", "ck_", "cs_", "glsa_", "uk1_", "uk2_")
 """Text, in lower case, of which a line has some when it holds a token without a key."""
 
-HARMLESS = (" ", ".", ",", ")", "/", "cloak")
-"""What may follow the word of a key without a value coming: prose, a path, Keycloak's name."""
+HARMLESS = (" ", ".", ",", ")", "/", "cloak", f"={MASK} ", f"={MASK}&", f'={MASK}"')
+"""What may follow the word of a key without a value coming: prose, a path, Keycloak's name, a query's mask."""
 
 _SUSPECT, _MARKED = "agencystack_suspect", "agencystack_marked"
 
