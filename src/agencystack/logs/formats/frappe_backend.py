@@ -83,7 +83,7 @@ SERVER = Format(
         frappe.PYTHON_WARNING,
         COMBINED,
         *frappe_worker.READING,
-        web_errors.NGINX,
+        web_errors.NGINX_REQUEST,
         _TROUBLE,
         frappe.REST,
         frappe.LONE_EXCEPTION,

@@ -21,7 +21,7 @@ ACCESS = Format(
     about="requests and errors of nginx, or requests of gunicorn",
     stages=(
         COMBINED,
-        web_errors.NGINX,
+        web_errors.NGINX_REQUEST,
         Timestamp("time", "02/Jan/2006:15:04:05 -0700", fallbacks=web_errors.LAYOUTS),
         wording.LEVEL,
         Choose("level", source=STATUS_LEVEL.source, cases=STATUS_LEVEL.cases, keep=True),

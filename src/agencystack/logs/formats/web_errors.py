@@ -8,16 +8,18 @@ from agencystack.logs.model import Format, Multiline, Regex, Stage, Timestamp
 FIRSTLINE = r"\d{4}/\d{2}/\d{2} \d{2}:|\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:|AH\d{5}: |(?:nginx|apache2|httpd): "
 """How an entry of either begins."""
 
+_NGINX = r"^(?P<time>\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) \[(?P<word>\w+)\] (?P<process>\d+)#\d+: (?:\*\d+ )?"
+
+NGINX = Regex(rf"(?s){_NGINX}(?P<said>.*)")
+"""An error of nginx, for who reads on in what it said."""
+
 _REQUEST = (
     r', client: (?P<address>[^,\s]+)(?:, server: [^,]*)?(?:, request: "(?P<method>[A-Z]+) (?P<path>[^?" ]*)[^"]*")?'
     r'(?:[^\n]*?, host: "(?P<site>[^":]*))?'
 )
-"""What nginx adds of the request."""
 
-NGINX = Regex(
-    r"^(?P<time>\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) \[(?P<word>\w+)\] (?P<process>\d+)#\d+: (?:\*\d+ )?"
-    rf"(?:(?P<reason>[^F\n][^\n]*?)(?: while [a-z ]+)?{_REQUEST})?"
-)
+NGINX_REQUEST = Regex(rf"{_NGINX}(?:(?P<reason>[^F\n][^\n]*?)(?: while [a-z ]+)?{_REQUEST})?")
+"""The same with the request it was about, in one go: copying all that was said costs as much again."""
 
 NGINX_FASTCGI = Regex(rf'" while [a-z ]+{_REQUEST}')
 """The end of `FastCGI sent in stderr: "..."`: PHP's text stands between, on as many lines as PHP wrote."""
@@ -34,7 +36,7 @@ UNDATED = Regex(r"^(?:(?P<reason>AH\d{5}): |(?P<logger>nginx|apache2|httpd): )")
 
 LAYOUTS = ("2006/01/02 15:04:05", "Mon Jan 02 15:04:05.000000 2006")
 
-STAGES: tuple[Stage, ...] = (NGINX, NGINX_FASTCGI, APACHE, UNDATED)
+STAGES: tuple[Stage, ...] = (NGINX_REQUEST, NGINX_FASTCGI, APACHE, UNDATED)
 
 
 def web_error(component: str, names: tuple[str, ...] = ()) -> Format:
