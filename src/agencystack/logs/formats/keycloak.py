@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from agencystack.logs.formats import wording
 from agencystack.logs.masking import MASK
-from agencystack.logs.model import Case, Choose, Format, Json, Multiline, Regex, Replace, Timestamp
+from agencystack.logs.model import Case, Choose, Format, Json, Multiline, Regex, Replace, Timestamp, When
 
 _LINE = Regex(
     r"(?s)^(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3}) (?P<word>[A-Z]+) +(?:traceId=[^\[]*)?"
@@ -69,7 +69,8 @@ _SECRETS = (
     "sessionId", "token_id", "refresh_token_id", "updated_refresh_token_id", "code_id", "authSessionParentId",
     "authSessionTabId", "first_name", "last_name",
 )  # fmt: skip
-_KEY = rf"\b(?:{'|'.join(_SECRETS)}|updated_\w+|previous_\w+)="
+_KEY = rf", (?:{'|'.join(_SECRETS)}|updated_\w+|previous_\w+)="
+"""None is an event's first value. Go finds a literal beginning fast, and tries a `\\b` at every letter."""
 
 _MASKS = (
     Replace(
@@ -78,7 +79,7 @@ _MASKS = (
         r"|('[^']*'|[^,\s\"'\\]+))",  # up to 22
         MASK,
     ),
-    Replace(r"\bCode '([^']*)' already used for userSession '([^']*)'", MASK),
+    Replace(r"Code '([^']*)' already used for userSession '([^']*)'", MASK),
 )
 
 _LOGIN = Choose(
@@ -114,7 +115,7 @@ KEYCLOAK = Format(
         _NAME,
         _OLD_EVENT,
         _OLD_NAME,
-        _THROWN,
+        When(r"[\t\\]t?at ", (_THROWN,)),  # within JSON the tab is an escape
         wording.LEVEL,
         _LOCKED,
         _LOGIN,
