@@ -431,6 +431,25 @@ class TestNoLongerWanted:
         world.integrate()
         assert world.app.things == {"page one": {"a": 1}}
 
+    def test_what_all_who_shared_it_want_no_more_goes(self, world: World) -> None:
+        def known(key: str) -> Thing:
+            return Thing(world.app, key, {"a": 1})
+
+        def both(*things: Thing) -> None:
+            world.integrations = []
+            for application in ("app", "other"):
+                world.wants(*things, application=application, former=known)
+
+        both(Thing(world.app, "page one", {"a": 1}))
+        world.integrate()
+        both()
+        assert world.plan(Wish(applications=("app",))).changes == 0
+        assert world.plan().changes == 1
+        world.integrate()
+        assert world.app.things == {}
+        assert world.plan().changes == 0
+        assert world.undo()[1] == {}
+
 
 def test_values_before_and_after_are_in_the_change(world: World) -> None:
     world.app.things["mail"] = {"host": "old"}

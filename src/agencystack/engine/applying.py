@@ -237,6 +237,9 @@ class _Crew:
         """Put back what the integration wants no more, and know nothing of it any longer."""
         self._shop.observer.step(plan, f"give back {step.resource.key}")
         change = step.change
+        for other in step.users:
+            if other != plan.name:  # the others want it no more either
+                self._shop.ledger.drop_user(*step.key, other)
         notes = give_back(step.resource, self._shop.ledger, plan.name)
         self._shop.log.info("given back", integration=plan.name, component=str(step.resource.component),
                             resource=step.resource.key, notes=notes)  # fmt: skip
@@ -269,7 +272,7 @@ class _Crew:
         return change
 
     def _up_to_date(self, plan: IntegrationPlan) -> bool:
-        return plan.status is Status.APPLIED
+        return plan.status is Status.APPLIED or (plan.status is Status.MANUAL and plan.proven)
 
     def _record(self, plan: IntegrationPlan) -> None:
         """Record what is applied now; a record that says so already stays as it is."""
@@ -308,6 +311,8 @@ class _Crew:
         self._change(plan, result, [step for step in plan.steps if step.resource.after_proof])
         result.status = Status.APPLIED if result.proofs else Status.UNVERIFIED
         result.reason = "" if result.proofs else "this integration has no proof"
+        if plan.by_hand is not None:
+            result.status, result.reason = Status.MANUAL, str(plan.by_hand)
         if plan.integration.all_or_nothing:
             self._shop.unproven.settle(plan.name)
 

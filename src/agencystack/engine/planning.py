@@ -87,6 +87,11 @@ class IntegrationPlan:
         return [step for step in self.steps if step.change is not None]
 
     @property
+    def by_hand(self) -> Manual | None:
+        """What a person must do beside what is carried out; the rest need not wait for that."""
+        return next((step.problem for step in self.steps if isinstance(step.problem, Manual)), None)
+
+    @property
     def exit_code(self) -> ExitCode:
         """What a plan with this problem ends a command with; what a person or nobody can do is no failure of ours."""
         if self.problem is None or self.status in {Status.MANUAL, Status.UNSUPPORTED}:
@@ -149,10 +154,15 @@ def make_plan(
     clients = {plan.site.client for plan in plans} | {"shared"}
     known = {(_ref(e.component), e.key): e for c in sorted(clients) for e in ledger.of_client(c)}
     steps: dict[Key, Step] = {}
+    left: dict[Key, list[tuple[IntegrationPlan, Resource]]] = {}
     for plan in plans:
         type_ = plan.integration.declaration.type
         plan.record = records.get(plan.site.client, type_, plan.site.application.ref.name)
-        _declare(plan, steps, known)
+        leaving = _declare(plan, steps, known)
+        for key, former in leaving.items():
+            left.setdefault(key, []).append((plan, former))
+    for key, leavers in left.items():
+        _give_back(key, known[key], leavers, steps)
     _read_all(list(steps.values()))
     permissions = _permissions(plans, granted or {})
     for step in steps.values():
@@ -216,15 +226,15 @@ def _action(reading: Reading) -> Action:
     return Action.UPDATE
 
 
-def _declare(plan: IntegrationPlan, steps: dict[Key, Step], known: Mapping[Key, Entry]) -> None:
-    """Collect the resources of one integration, and those it once wanted and wants no more."""
+def _declare(plan: IntegrationPlan, steps: dict[Key, Step], known: Mapping[Key, Entry]) -> dict[Key, Resource]:
+    """Collect the resources of one integration; return those it once wanted and wants no more."""
     try:
         resources = list(plan.integration.resources(plan.site))
         plan.warnings = list(plan.integration.warnings(plan.site))
         unwanted = _unwanted(plan, {(resource.component, resource.key) for resource in resources}, known)
     except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
         plan.problem = as_failure(error, f"planning {plan.name}", plan.site.application.ref)
-        return
+        return {}
     for resource in resources:
         key = (resource.component, resource.key)
         step = steps.setdefault(key, Step(resource, []))
@@ -232,12 +242,22 @@ def _declare(plan: IntegrationPlan, steps: dict[Key, Step], known: Mapping[Key, 
             step.twins.append(resource)
         step.users.append(plan.name)
         plan.steps.append(step)
-    for key, (entry, former) in unwanted.items():
+    for entry, former in unwanted.values():
         if former is None:
             plan.warnings.append(f"{entry.component}: {entry.key} is no longer wanted and is left as it is")
-        elif key not in steps and entry.users == [plan.name]:
-            steps[key] = Step(former, [plan.name], former=True)
-            plan.steps.append(steps[key])
+    return {key: former for key, (_, former) in unwanted.items() if former is not None}
+
+
+def _give_back(
+    key: Key, entry: Entry, leavers: Sequence[tuple[IntegrationPlan, Resource]], steps: dict[Key, Step]
+) -> None:
+    """Plan to give back what all who used it want no more; while one of them still does, or was not asked, it stays."""
+    names = [plan.name for plan, _ in leavers]
+    if key in steps or not set(entry.users) <= set(names):
+        return
+    steps[key] = Step(leavers[0][1], names, former=True)
+    for plan, _ in leavers:
+        plan.steps.append(steps[key])
 
 
 def _unwanted(
@@ -278,7 +298,9 @@ def read_step(step: Step) -> None:
     """Read one resource and what is wanted of it; whatever fails becomes the step's problem."""
     try:
         step.reading = step.resource.read()
-        step.wanted = {} if step.former else step.resource.wanted()
+        if step.former:
+            return
+        step.wanted = step.resource.wanted()
         _agree(step)
     except Exception as error:  # noqa: BLE001 - an integration of somebody else must not take the whole plan down
         step.problem = as_failure(error, f"reading {step.resource.key}", step.resource.component)
@@ -316,7 +338,7 @@ def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
     for step in plan.steps:
         plan.warnings += [f"{note} (no longer wanted)" for note in step.left]
         plan.warnings += step.reading.warnings if step.reading is not None else ()
-        if plan.problem is None and step.problem is not None:
+        if plan.problem is None and step.problem is not None and not isinstance(step.problem, Manual):
             plan.problem = step.problem
     plan.fingerprint = fingerprint_of(plan, of_secret)
     if plan.problem is not None:
@@ -325,6 +347,8 @@ def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
         plan.status, plan.reason = _difference(plan)
     else:
         plan.status, plan.reason = _verdict(plan, declaration.version)
+        if plan.by_hand is not None and not plan.reason.startswith("proof failed"):
+            plan.status, plan.reason = Status.MANUAL, str(plan.by_hand)
 
 
 def fingerprint_of(plan: IntegrationPlan, of_secret: Fingerprinter) -> str:

@@ -13,7 +13,7 @@ from agencystack.engine.context import Component
 from agencystack.engine.planning import IntegrationPlan, Status
 from agencystack.integrations.monitoring.fragments import KEY as FILE
 from agencystack.integrations.monitoring.stores import folder_of
-from agencystack.stack.errors import ComponentRef, ConfigurationError, Unavailable
+from agencystack.stack.errors import ComponentRef, ConfigurationError, ExitCode, Unavailable
 from agencystack.stack.products import Alloy as AlloySettings
 from agencystack.stack.secrets import Secret
 from tests.alloy import AlloyDouble, serving
@@ -226,18 +226,30 @@ def test_in_a_container_alloy_is_asked_where_its_folder_is(where: dict[str, Any]
     assert folder_of(Component(ComponentRef("shared", "alloy"), settings)) == expression
 
 
-def test_without_alloy_the_files_are_prepared_and_a_person_is_told_what_to_do(host: Host, tmp_path: Path) -> None:
-    del host.shared["alloy"]
-    assert {plan.status for plan in host.plan()} == {Status.MANUAL}
-    wordpress = plan_of(host, "acme/monitoring/wordpress")
+def test_without_alloy_the_files_are_prepared_and_a_person_is_told_what_to_do(host: Host, folder: Path) -> None:
+    config = host.shared.pop("alloy")
+    wordpress = next(item for item in host.integrate() if item.plan.name == "acme/monitoring/wordpress")
+    assert (wordpress.status, wordpress.exit_code) == (Status.MANUAL, ExitCode.DONE)
     for step in ("install Alloy", "/etc/default/alloy", "shared.components", str(host.home.root)):
         assert step in wordpress.reason
-    prepared = [step.resource for step in wordpress.steps if step.resource.key.startswith("prepared file")]
-    assert [resource.key for resource in prepared] == [
-        "prepared file agencystack-loki.alloy",
-        "prepared file agencystack-shared-agencystack.alloy",
-        "prepared file agencystack-acme-wordpress.alloy",
-    ]
+    prepared = host.home.root / "integrations" / "alloy"
+    assert set(files(prepared)) == {
+        "agencystack-loki.alloy",
+        "agencystack-shared-agencystack.alloy",
+        "agencystack-shared-mailu.alloy",
+        "agencystack-acme-wordpress.alloy",
+    }
+    assert changed(host.integrate()) == []
+    assert {plan.status for plan in host.plan()} == {Status.MANUAL}
+
+    # Once a person took the steps, the copies are taken for ours, and nothing is changed in them.
+    for name, text in files(prepared).items():
+        (folder / name).write_text(text)
+    host.shared["alloy"] = config
+    results = host.integrate()
+    assert [result.error for result in results] == [None] * 3
+    assert "agencystack-acme-wordpress.alloy" not in files(prepared)
+    assert not [key for key in changed(results) if key.startswith(FILE)]
 
 
 def test_what_is_shared_is_not_collected_by_what_is_of_one_client(host: Host, folder: Path) -> None:

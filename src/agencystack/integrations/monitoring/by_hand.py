@@ -104,6 +104,14 @@ class StepsToTake(Resource):
         """Do nothing: nobody but a person can."""
 
 
+class StepsTaken(StepsToTake):
+    """The same once Alloy is there: nothing is left to do."""
+
+    def read(self) -> Reading:
+        """Say that there is no such thing any more."""
+        return ABSENT
+
+
 def planned() -> Component:
     """Return Alloy as it will be once a person took the steps."""
     here = Exec.model_validate({"local": True})

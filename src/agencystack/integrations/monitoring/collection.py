@@ -109,7 +109,7 @@ class LogCollection(Part):
         if key.startswith(by_hand.KEPT):
             return by_hand.PreparedFile(self.site.context.home, key.removeprefix(by_hand.KEPT))
         if key == by_hand.STEPS:
-            return by_hand.StepsToTake(self.site.context.home)
+            return by_hand.StepsTaken(self.site.context.home)
         alloy, promtail = self._serving("alloy"), self._serving("promtail")
         if promtail is not None and key.startswith(JOBS):
             return self._jobs(promtail, key.removeprefix(JOBS), ())

@@ -26,7 +26,7 @@ class Monitored(Integration):
 
     def lacks(self, components: Container[str]) -> str:
         """Say that nothing to watch with is in the stack."""
-        wanted = [name for part in self.parts for name in part.products]
+        wanted = dict.fromkeys(name for part in self.parts for name in part.products)
         if any(name in components for name in wanted):
             return ""
         return f"there is none of {', '.join(wanted)} for this client in stack.yaml"
