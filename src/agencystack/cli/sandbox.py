@@ -96,7 +96,7 @@ def _show(json: bool, act: Callable[[], Any]) -> None:
             return ExitCode.DONE
         terminal.say(f"The sandbox in {report.directory} is {report.state} ({report.done}, {report.seconds:.1f} s).")
         for component in report.components:
-            kind = "real" if component.real else "stand-in"
+            kind = "real" if component.real else "absent" if component.because.startswith("on request") else "stand-in"
             terminal.say(f"  {component.name:<12} {kind:<9} {component.because}")
         for warning in report.warnings:
             terminal.say(f"  note: {warning}")

@@ -106,11 +106,13 @@ class HttpApi:
         body: object = None,
         timeout: float = DEFAULT_TIMEOUT,
         redirects: bool = False,
+        reads: bool = False,
     ) -> httpx.Response:
         """Send one request and return the answer as it is, after the errors every product shares.
 
         Args:
             redirects: where the product sends a browser is what is asked for; else a redirect is a BadAnswer.
+            reads: it changes nothing although its method is not GET, so it may be sent twice.
         """
 
         def request() -> httpx.Response:
@@ -124,7 +126,7 @@ class HttpApi:
             except (httpx.ReadError, httpx.RemoteProtocolError):
                 # A connection kept open across a restart of the product: worth one more read, but never a second
                 # write, as the first may have been done.
-                if method != "GET":
+                if method != "GET" and not reads:
                     raise
                 answer = request()
         except httpx.TimeoutException as error:

@@ -114,7 +114,8 @@ class Site:
         name: ``acme/email/wordpress``.
         groups: by group of the client's people, the roles it has in this application.
         companions: all components that serve the client, by name; shared ones included.
-        alerts_to: who is told of trouble.
+        alerts_to: who is told of trouble with the client's applications.
+        owner_alerts_to: who is told of trouble with this application; of a shared one, as for all clients.
     """
 
     client: str
@@ -127,6 +128,7 @@ class Site:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     companions: Mapping[str, Component] = field(default_factory=dict)
     alerts_to: tuple[str, ...] = ()
+    owner_alerts_to: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str:

@@ -260,6 +260,7 @@ class Session:
             groups=self.stack.clients[client].roles_in(application),
             companions={companion: Component(*of) for companion, of in components.items()},
             alerts_to=self.stack.alerts_to(client),
+            owner_alerts_to=self.stack.alerts_to(components[application][0].client),
         )
         selection.sites.append((found.integration, site))
         if found.replaces:

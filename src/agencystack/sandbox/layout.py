@@ -88,7 +88,7 @@ class _Writer:
         }
 
     def _always_shared(self) -> dict[str, Any]:
-        return {"mailu": self._mailu(), "uptime-kuma": self._uptime_kuma()}
+        return {"mailu": self._mailu(), "uptime-kuma": self._uptime_kuma(), "grafana": self._grafana()}
 
     def _uptime_kuma(self) -> dict[str, Any]:
         return {
@@ -106,7 +106,12 @@ class _Writer:
             "api_token": self._credentials.reference("mailu/api-token"),
             "hostname": "localhost",
             "logs": [self._access_log(SHARED, "mailu", "front")],
-            "submission": {"host": "localhost", "port": self._ports["smtps"], "security": "tls"},
+            "submission": {
+                "host": "localhost",
+                "port": self._ports["smtps"],
+                "security": "tls",
+                "starttls_port": self._ports["submission"],
+            },
             "imap": {"host": "localhost", "port": self._ports["imaps"]},
             "sandbox": True,
         }
@@ -125,12 +130,20 @@ class _Writer:
             "logs": [_log("server", self._folder.log / "keycloak.log")],
             "sandbox": True,
         }
-        grafana = {
+        return {"keycloak": described}
+
+    def _grafana(self) -> dict[str, Any]:
+        made = self._stand_ins.grafana()
+        return {
             "url": f"http://localhost:{self._ports['grafana']}",
             "admin_password": self._credentials.reference(GRAFANA_PASSWORD),
+            "exec": {"local": True},
+            "env_file": str(made.env),
+            "restart": made.restart,
+            "mail_of": self._plan.clients[0],
+            "sends_from": [LOOPBACK],
             "sandbox": True,
         }
-        return {"keycloak": described, "grafana": grafana}
 
     def _logs(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -20,13 +20,13 @@ CAN_BE_REAL = ("mail", "wordpress", "keycloak", "loki", "alloy")
 ON_REQUEST = ("keycloak", "loki", "alloy")
 # What they listen on.
 PORTS_ON_REQUEST = {
-    "keycloak": ("keycloak", "keycloak-management", "grafana"),
+    "keycloak": ("keycloak", "keycloak-management"),
     "loki": ("loki", "loki-grpc"),
     "alloy": ("alloy",),
 }
-ALWAYS_STAND_INS = ("mailu", "uptime-kuma", "erpnext", "listmonk", "chatwoot")
+ALWAYS_STAND_INS = ("mailu", "uptime-kuma", "grafana", "erpnext", "listmonk", "chatwoot")
 # Of them, those all clients share.
-SHARED_STAND_INS = ("mailu", "uptime-kuma")
+SHARED_STAND_INS = ("mailu", "uptime-kuma", "grafana")
 # Nothing was recorded from the real product yet.
 UNVERIFIED = ("chatwoot",)
 PER_CLIENT = ("erpnext", "listmonk", "chatwoot", "wordpress")
@@ -165,8 +165,7 @@ class SandboxPlan(BaseModel):
     def stand_in_names(self) -> list[str]:
         """Return the stand-ins that answer HTTP."""
         chosen = [name for name in PER_CLIENT if not self.real.get(name)]
-        shared = [*SHARED_STAND_INS, *(["grafana"] if self.is_real("keycloak") else [])]
-        return [*shared, *(f"{client}/{name}" for client in self.clients for name in chosen)]
+        return [*SHARED_STAND_INS, *(f"{client}/{name}" for client in self.clients for name in chosen)]
 
 
 def client_ids(count: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from agencystack.sandbox.chatwoot_http import http_app
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.faults import AsgiApp
-from agencystack.sandbox.grafana import GrafanaStandIn
+from agencystack.sandbox.grafana.machine import GrafanaMachine
 from agencystack.sandbox.listmonk import ApiUser, ListmonkStandIn
 from agencystack.sandbox.mail_desk import MailDesk
 from agencystack.sandbox.maildir import Maildirs
@@ -64,8 +64,7 @@ class StandIns:
         """Return what answers HTTP, by the name of its port."""
         made: dict[str, AsgiApp] = {"mailu": self._logged(SHARED, "mailu", mailu.app)}
         made["uptime-kuma"] = self.uptime_kuma()
-        if "grafana" in self._plan.stand_in_names():
-            made["grafana"] = self.grafana()
+        made["grafana"] = self.grafana()
         for client in self._plan.clients:
             made[f"{client}/erpnext"] = self._logged(client, "erpnext", self.erpnext(client).app)
             made[f"{client}/listmonk"] = self.listmonk(client)
@@ -121,12 +120,14 @@ class StandIns:
             ca_file=self._folder.ca_file,
         )
 
-    def grafana(self) -> GrafanaStandIn:
-        """Return the Grafana all clients share."""
-        return GrafanaStandIn(
+    def grafana(self) -> GrafanaMachine:
+        """Return the Grafana all clients share; it trusts the sandbox's authority."""
+        return GrafanaMachine(
             self._folder.data / "grafana",
+            self._credentials.ensure(GRAFANA_PASSWORD).reveal(),
             root_url=f"http://localhost:{self._ports['grafana']}",
-            admin_password=self._credentials.ensure(GRAFANA_PASSWORD).reveal(),
+            has_interface=True,
+            ca_file=self._folder.ca_file,
         )
 
     def uptime_kuma(self) -> UptimeKumaStandIn:

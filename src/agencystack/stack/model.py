@@ -108,8 +108,8 @@ class Stack(_Model):
         return of_type.get(name, ApplicationSettings())
 
     def alerts_to(self, client: str) -> tuple[str, ...]:
-        """Return who is told of a client's trouble: as it says, else as for all."""
-        return self.client(client).alerts_to or self.shared.alerts_to
+        """Return who is told of trouble: of a client as it says, else as for all; of what is ``shared`` as for all."""
+        return (self.client(client).alerts_to if client != SHARED else ()) or self.shared.alerts_to
 
     def secret_references(self, refs: list[ComponentRef] | None = None) -> dict[str, SecretReference]:
         """Return the secrets that components need, by their path in ``stack.yaml``.

@@ -22,6 +22,9 @@ class Submission(_Model):
     host: Host | None = None
     port: Port | None = None
     security: Literal["tls", "starttls"] | None = None
+    starttls_port: Port | None = Field(
+        default=None, description="For products that speak TLS from the first byte on port 465 alone, such as Grafana."
+    )
 
 
 class Imap(_Model):
@@ -77,10 +80,13 @@ class Chatwoot(Component):
 
 
 class Grafana(Administered):
-    """A Grafana; one without the SSO settings interface is told how people log in by its environment file."""
+    """A Grafana; its mail, and before 10.4 how people log in, are set by its environment file."""
 
     env_file: AbsolutePath | None = Field(
-        default=None, description="Its environment file, on the machine that exec reaches; for versions before 10.4."
+        default=None, description="Its environment file, on the machine that exec reaches."
+    )
+    mail_of: ClientId | None = Field(
+        default=None, description="Client whose mailbox a Grafana that several clients share sends with."
     )
     restart: tuple[str, ...] | None = Field(
         default=None,

@@ -187,7 +187,7 @@ def test_limits_come_from_stack_yaml_and_what_is_off_goes(bench: GrafanaBench, t
     assert bench.alerting.rule("as-acme-wordpress-php-fatals") is None
     logins = bench.alerting.rule("as-acme-wordpress-failed-logins")
     assert logins is not None
-    assert logins["data"][0]["model"]["expr"].endswith("[15m])) > 5")
+    assert logins["data"][0]["model"]["expr"].endswith("[15m]))) > 5")
 
 
 @pytest.mark.parametrize("limit", [{"failed_logins": 0}, {"nonsense": 1}, {"silent_minutes": "soon"}])

@@ -36,7 +36,14 @@ class Calls:
         return None if answer.status_code == 404 else self.good(answer, "GET", path)
 
     def send(
-        self, method: str, path: str, body: object = None, *, fine: tuple[int, ...] = (), timeout: float = 30.0
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        fine: tuple[int, ...] = (),
+        timeout: float = 30.0,
+        reads: bool = False,
     ) -> Any:
         """Send one request and return the JSON of its answer, None where that is empty.
 
@@ -46,11 +53,12 @@ class Calls:
             body: sent as JSON.
             fine: statuses beside 2xx that are an answer too.
             timeout: seconds for the answer.
+            reads: it changes nothing, so it may be sent twice.
 
         Raises:
             AuthenticationFailed, Unavailable, Refused, BadAnswer: as for every call.
         """
-        answer = self._api.send(method, path, body=body, timeout=timeout)
+        answer = self._api.send(method, path, body=body, timeout=timeout, reads=reads)
         return self.good(answer, method, path, fine)
 
     def delete(self, path: str) -> None:

@@ -123,7 +123,8 @@ class DataSources:
         """
         asked = [dict(query) for query in queries]
         body = {"queries": asked, "from": f"now-{minutes}m", "to": "now"}
-        said = self._calls.send("POST", "/api/ds/query", body, fine=(207, 400, 404, 500), timeout=QUERY_LIMIT)
+        fine = (207, 400, 404, 500)
+        said = self._calls.send("POST", "/api/ds/query", body, fine=fine, timeout=QUERY_LIMIT, reads=True)
         results = said.get("results") if isinstance(said, dict) else None
         if not results:
             words = said.get("message") if isinstance(said, dict) else said

@@ -16,7 +16,7 @@ from agencystack.engine.values import Fields, Value
 from agencystack.integrations import products
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailIntegration
-from agencystack.integrations.email.submission import find_submission
+from agencystack.integrations.email.submission import IMPLICIT_TLS, find_submission
 from agencystack.integrations.restart import OwedRestart
 from agencystack.stack.errors import ComponentRef, ConfigurationError, Refused
 from agencystack.stack.model import place
@@ -38,7 +38,6 @@ KEYS = (
     "GF_SMTP_SKIP_VERIFY",
     "GF_SMTP_STARTTLS_POLICY",
 )
-IMPLICIT_TLS = 465
 TRIED = "tried on Grafana 10.0, which could be built here"
 
 
@@ -60,7 +59,7 @@ class GrafanaEmail(MailIntegration):
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield the mailbox, and the variables with the restart that makes them count; then old tokens go."""
         settings = products.settings_of(site.application, GrafanaSettings)
-        mail_of = getattr(settings, "mail_of", None)
+        mail_of = settings.mail_of
         if mail_of not in {None, site.client}:
             raise Unsupported(
                 f"its mail leaves as {mail_of}'s",
@@ -98,7 +97,7 @@ class GrafanaEmail(MailIntegration):
                 )
             return {"mail": "a test alert"}
 
-        yield MailArrives(site, MailAccount(site), send, lambda: find_submission(site))
+        yield MailArrives(site, MailAccount(site), send, lambda: find_submission(site, by_port=True))
 
     def missing(self, site: Site) -> Iterator[str]:
         """Yield what it takes to change its file, where one is named; and the password of its administrator."""
@@ -159,7 +158,7 @@ class MailVariables(Resource):
 
     def wanted(self) -> Fields:
         """Want mail to leave from its own mailbox over verified TLS."""
-        server = find_submission(self._site)
+        server = find_submission(self._site, by_port=True)
         return {**_server(server, self.component), **self._sender(), RESTARTED: True}
 
     def write(self, change: Change) -> None:
@@ -271,7 +270,8 @@ def _server(server: Submission, where: ComponentRef) -> Fields:
         raise Blocked(
             f"takes TLS from the first byte on port 465 alone, and mail is handed in at {server.host}:{server.port}",
             component=where,
-            remedy="open 465, or 587 with STARTTLS, in Mailu",
+            remedy="open 465, or 587 with STARTTLS, in Mailu; on other ports name the one with STARTTLS as "
+            "submission.starttls_port of mailu in stack.yaml",
         )
     policy = "MandatoryStartTLS" if server.security == "starttls" else None
     return {HOST: f"{server.host}:{server.port}", "GF_SMTP_STARTTLS_POLICY": policy}

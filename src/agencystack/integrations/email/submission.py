@@ -37,31 +37,47 @@ class Door:
     ways: tuple[tuple[int, Security], ...]
 
 
-def door_of(provider: Component | None) -> Door:
-    """Return what ``stack.yaml`` says of a Mailu's submission, else what Mailu usually has: 465, then 587."""
+IMPLICIT_TLS = 465
+"""The one port on which products that do not ask take TLS from the first byte for granted."""
+
+
+def door_of(provider: Component | None, *, by_port: bool = False) -> Door:
+    """Return what ``stack.yaml`` says of a Mailu's submission, else what Mailu usually has: 465, then 587.
+
+    Args:
+        provider: the Mailu.
+        by_port: for a product that knows TLS from the first byte on port 465 alone: of another port that speaks it,
+            the one with STARTTLS beside it, where ``stack.yaml`` names that.
+    """
     if provider is None:
         raise ConfigurationError("no mail server is named for this integration")
     settings = products.settings_of(provider, MailuSettings)
     given = settings.submission
     host = given.host or settings.tls_name()
+    if by_port and given.starttls_port is not None and given.port != IMPLICIT_TLS:
+        return Door(host, ((given.starttls_port, "starttls"),))
     if given.port is None:
         return Door(host, tuple(way for way in USUAL_WAYS if given.security in {None, way[1]}))
     securities = (given.security,) if given.security else get_args(Security)
     return Door(host, tuple((given.port, security) for security in securities))
 
 
-def find_submission(site: Site) -> Submission:
+def find_submission(site: Site, *, by_port: bool = False) -> Submission:
     """Ask from inside the application where ``exec`` leads there, else from here; once a run for each place.
+
+    Args:
+        site: the application, and its mail server.
+        by_port: as for :func:`door_of`.
 
     Raises:
         Blocked: no way is open; says what was tried, from where, and what to do.
     """
-    door = door_of(site.provider)
+    door = door_of(site.provider, by_port=by_port)
     provider = site.provider
     if provider is None:
         raise ConfigurationError("has no mail server to send through", component=site.application.ref)
     inside = site.application.settings.exec is not None
-    kind = ("submission", site.application.ref if inside else HERE)
+    kind = ("submission", site.application.ref if inside else HERE, door)
     # Not in the mail server's turn: who asks may hold another component's, and the lock of all that is shared.
     probe = site.context.connection(provider.ref, lambda: _look(site, door, inside=inside), kind)
     try:

@@ -125,16 +125,21 @@ def unknown(scope: Scope, limits: Limits) -> tuple[str, ...]:
 
 
 def _common(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
-    logs, minutes = scope.logs, limits.silent_minutes
+    logs = scope.logs
     yield AlertRule(
         "failed-logins",
         "many failed logins from one address",
-        f"{logql.count(logs.event('login_failed'), '15m', 'address')} > {limits.failed_logins}",
+        f"{logql.count_once(logs.event('login_failed'), '15m', 'address')} > {limits.failed_logins}",
         limits.failed_logins,
         "{{ $labels.address }} failed to log in {{ $values.B }} times within 15 minutes",
         minutes=15,
     )
-    yield AlertRule(
+
+
+def _silent(scope: Scope, limits: Limits) -> AlertRule:
+    """Return the rule of what always logs something: people, or the checks of Uptime Kuma, ask it every minute."""
+    logs, minutes = scope.logs, limits.silent_minutes
+    return AlertRule(
         "silent",
         "nothing is logged",
         f"sum(absent_over_time({logs.of()} [{minutes}m]))",
@@ -146,11 +151,12 @@ def _common(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
 
 
 def _wordpress(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    yield _silent(scope, limits)
     yield _server_errors(scope, limits)
     yield AlertRule(
         "php-fatals",
         "PHP fails",
-        logql.count(scope.logs.event("php_fatal"), "10m"),
+        logql.count_once(scope.logs.event("php_fatal"), "10m"),
         limits.php_fatals,
         "{{ $values.B }} fatal errors within 10 minutes: visitors see a white page",
         severity=Severity.CRITICAL,
@@ -159,6 +165,7 @@ def _wordpress(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
 
 def _erpnext(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
     logs, stuck = scope.logs, f"{limits.stuck_minutes}m"
+    yield _silent(scope, limits)
     yield _server_errors(scope, limits)
     yield AlertRule(
         "errors",
@@ -175,7 +182,7 @@ def _erpnext(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
         "{{ $labels.job }} failed {{ $values.B }} times within an hour",
         minutes=60,
     )
-    ended = logs.of("worker", where=logql.event("job_ok", "job_failed"))
+    ended = logs.of("worker", "server", where=logql.event("job_ok", "job_failed"))
     yield AlertRule(
         "stuck-workers",
         "workers are stuck",
@@ -189,6 +196,7 @@ def _erpnext(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
 
 
 def _mailu(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
+    yield _silent(scope, limits)
     logs = scope.logs
     yield AlertRule(
         "bounces",
@@ -247,8 +255,8 @@ def _no_more(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
 
 
 def _server_errors(scope: Scope, limits: Limits) -> AlertRule:
-    failed = scope.logs.of("access", where='status=~"5.."')
-    answered = scope.logs.of("access", where='status!=""')
+    failed = scope.logs.of(*logql.REQUESTS, where='status=~"5.."')
+    answered = scope.logs.of(*logql.REQUESTS, where='status!=""')
     enough = f"{logql.count(failed, '10m')} > {limits.server_errors_at_least}"
     return AlertRule(
         "server-errors",

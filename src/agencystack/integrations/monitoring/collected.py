@@ -98,6 +98,14 @@ def seen(alloy: Alloy, found: Iterable[Stream]) -> Iterator[str]:
                 yield f"Alloy sees {len(files or ())} files {source.name}" if files else f"Alloy sees no {source.name}"
 
 
+def matched(alloy: Alloy, found: Iterable[Stream]) -> Iterator[str]:
+    """Yield the files Alloy sees of what it shall collect."""
+    for stream in found:
+        for name, source in named(stream):
+            if source.kind is Kind.FILE:
+                yield from alloy.matched(name) or ()
+
+
 def pattern(path: str) -> str:
     """Return a path as a pattern in which ``*`` alone is special: brackets in a folder's name are its name."""
     return re.sub(r"[\\?\[\]{}]", r"\\\g<0>", path)

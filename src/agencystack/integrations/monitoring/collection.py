@@ -13,13 +13,14 @@ from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.monitoring import by_hand, metrics
 from agencystack.integrations.monitoring.canary import FOUND, CanaryIsFound, canary_of
-from agencystack.integrations.monitoring.collected import collection, seen, streams
+from agencystack.integrations.monitoring.collected import collection, matched, seen, streams
 from agencystack.integrations.monitoring.fragments import KEY, USE, Fragment, Running, file_name, written
 from agencystack.integrations.monitoring.kuma_metrics import metrics_access, metrics_key, metrics_warnings
 from agencystack.integrations.monitoring.part import Part
 from agencystack.integrations.monitoring.php_failure import FatalIsOneEntry, PhpFailure
 from agencystack.integrations.monitoring.promtail_jobs import END_OF_LIFE, PromtailJobs, jobs, prefix
 from agencystack.integrations.monitoring.promtail_jobs import KEY as JOBS
+from agencystack.integrations.monitoring.reading import LogsAreRead
 from agencystack.integrations.monitoring.sources import Found, Kind, Source, machine, sources_of
 from agencystack.integrations.monitoring.stores import (
     LOGS,
@@ -79,7 +80,11 @@ class LogCollection(Part):
             return
         collected = {source.stream for source in sources}
         client = products.loki(loki, self.site.context)
-        yield CanaryIsFound(ref, canary_of(self.site, collected), client, lambda: self._seen_by(collector))
+        canary = canary_of(self.site, collected)
+        if canary is not None or collector.ref.name != "alloy":
+            yield CanaryIsFound(ref, canary, client, lambda: self._seen_by(collector))
+        else:
+            yield LogsAreRead(ref, client, lambda: self._seen_by(collector), lambda: self._files_of(collector))
         # Where nobody wrote that PHP's errors go there, the site may well not log them at all.
         if ref.name == "wordpress" and PHP in collected and self.site.application.settings.logs:
             failure = PhpFailure(PHP, self.site)
@@ -142,6 +147,11 @@ class LogCollection(Part):
             return "; ".join(seen(client, streams(ref, self._found(alloy).sources)))
         except AgencyStackError as error:
             return str(error)
+
+    def _files_of(self, alloy: Component) -> tuple[str, ...]:
+        """Return the files of the application that Alloy sees."""
+        client, ref = products.alloy(alloy, self.site.context), self.site.application.ref
+        return tuple(matched(client, streams(ref, self._found(alloy).sources)))
 
     def _found(self, alloy: Component) -> Found:
         return sources_of(self.site.application, alloy)

@@ -60,8 +60,8 @@ class GrafanaBoards(Part):
         yield from (StoreSource(self.site, grafana, store, kind) for kind, store in self._stores().items())
         for uid, title in self._folders().items():
             yield BoardFolder(client, uid, title)
-        if self.site.alerts_to:
-            yield OurContactPoint(client, self._owner, self.site.alerts_to)
+        if self.site.owner_alerts_to:
+            yield OurContactPoint(client, self._owner, self.site.owner_alerts_to)
             yield NotificationRoute(client, self._owner, lambda: self._names_receivers(client))
         yield self._alert_rules(client)
         for board in self._boards():
@@ -77,7 +77,7 @@ class GrafanaBoards(Part):
         alerting, component = Alerting(calls), self.site.application.ref.name
         yield RulesEvaluate(alerting, self._title, component, self._rule_titles)
         mailu = self._serving("mailu")
-        if self.site.alerts_to and mailu is not None:
+        if self.site.owner_alerts_to and mailu is not None:
             recipient = Recipient(products.mailu(mailu, self.site.context), mailu, self.site.domain)
             yield AlertArrives(alerting, contact_name(self._owner), {LABEL: self._owner}, recipient)
 
@@ -90,7 +90,7 @@ class GrafanaBoards(Part):
         if self._serving("loki") is None:
             yield "there is no Loki for it in stack.yaml, so Grafana has nothing to show"
             return
-        if not self.site.alerts_to:
+        if not self.site.owner_alerts_to:
             yield f"nobody is told of trouble with {self.site.application.ref}: name `alerts_to` in stack.yaml"
         elif self._serving("mailu") is None:
             yield "there is no Mailu in stack.yaml, so that alerts arrive cannot be proven"
@@ -106,7 +106,7 @@ class GrafanaBoards(Part):
         if key.startswith(DASHBOARD):
             return OurDashboard(client, key.removeprefix(DASHBOARD), self._folder_uid, dict)
         if key.startswith(CONTACT):
-            return OurContactPoint(client, self._owner, self.site.alerts_to)
+            return OurContactPoint(client, self._owner, self.site.owner_alerts_to)
         if key.startswith(ROUTE):
             return NotificationRoute(client, self._owner, lambda: self._names_receivers(client))
         if key.startswith(RULES):
@@ -162,7 +162,7 @@ class GrafanaBoards(Part):
 
     def _alert_rules(self, client: Grafana) -> AlertRules:
         def rules() -> Rules:
-            named = bool(self.site.alerts_to) and self._names_receivers(client)
+            named = bool(self.site.owner_alerts_to) and self._names_receivers(client)
             receiver = contact_name(self._owner) if named else None
             uids = self._uids()
             wanted = alerts.rules_of(self._scope, Limits.of(self.site))

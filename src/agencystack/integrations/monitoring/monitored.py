@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import ClassVar
 
-from agencystack.engine.integration import Integration, Proof, Site
+from agencystack.engine.integration import Capability, Integration, Proof, Site
 from agencystack.engine.resource import Resource
 from agencystack.integrations.monitoring.part import Part
 
@@ -15,14 +15,17 @@ class Monitored(Integration):
 
     Attributes:
         parts: the kinds of parts, in the order they are set up.
+        more: what this application alone can, and any other cannot.
     """
 
     parts: ClassVar[tuple[type[Part], ...]] = ()
+    more: ClassVar[tuple[Capability, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         """Let what the parts can be what it can."""
         super().__init_subclass__()
-        cls.capabilities = tuple(capability for part in cls.parts for capability in part.capabilities)
+        of_parts = tuple(capability for part in cls.parts for capability in part.capabilities)
+        cls.capabilities = (*of_parts, *cls.more)
 
     def lacks(self, components: Container[str]) -> str:
         """Say that nothing to watch with is in the stack."""

@@ -79,7 +79,9 @@ class Source:
 
     @property
     def wrapping(self) -> Wrapping:
-        """What a container's runtime put around lines of a file it wrote."""
+        """What a container's runtime put around lines, or between the parts of long ones."""
+        if self.kind is Kind.DOCKER:
+            return Wrapping.DOCKER_API
         if self.kind is Kind.FILE and self.name.startswith("/var/lib/docker/containers/"):
             return Wrapping.DOCKER
         if self.kind is Kind.FILE and self.name.startswith(("/var/log/pods/", "/var/log/containers/")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agencystack.engine.integration import integration
 from agencystack.integrations.monitoring.own_health import OwnHealth
+from agencystack.integrations.monitoring.php_failure import CAPABILITY
 from agencystack.integrations.monitoring.watched import Watched
 
 
@@ -12,3 +13,4 @@ class WordPressMonitoring(Watched):
     """Watch a WordPress site."""
 
     parts = (OwnHealth, *Watched.parts)
+    more = (CAPABILITY,)

@@ -78,7 +78,7 @@ def _jobs(scope: Scope) -> Row:
                 "Lines of workers and scheduler",
                 Kind.LINES,
                 (Query(logql.count(logs.of("worker", "schedule"), by="stream"), "{{stream}}"),),
-                "Both write even where nothing fails; a flat line is a process that died.",
+                "The scheduler writes only where something is wrong; workers write of each job.",
                 width=8,
             ),
         ),

@@ -13,6 +13,10 @@ SHOWN = "$__range"
 ANY = ".+"
 
 
+REQUESTS = ("access", "server")
+"""The streams requests come in: a web server's log of its own, or all that a container prints."""
+
+
 @dataclass(frozen=True)
 class Logs:
     """The log entries of an owner's component.
@@ -55,6 +59,11 @@ def event(*events: str) -> str:
 def count(lines: str, over: str = STEP, by: str = "") -> str:
     """Return how many lines there are, over a time, for each value of the labels ``by``."""
     return f"sum{_by(by)} (count_over_time({lines} [{over}]))"
+
+
+def count_once(lines: str, over: str = STEP, by: str = "") -> str:
+    """Return the same of what may be logged in several streams: as often as in the one that has most of it."""
+    return f"max{_by(by)} ({count(lines, over, f'{by}, stream' if by else 'stream')})"
 
 
 def rate(lines: str, over: str = STEP, by: str = "") -> str:

@@ -41,7 +41,9 @@ def _numbers(logs: Logs) -> Row:
         (
             number(
                 "Server errors",
-                logql.share(logs.of("access", where='status=~"5.."'), logs.of("access", where='status!=""')),
+                logql.share(
+                    logs.of(*logql.REQUESTS, where='status=~"5.."'), logs.of(*logql.REQUESTS, where='status!=""')
+                ),
                 "Share of answers 5xx of all web servers.",
                 unit="percent",
                 thresholds=(1, 5),
@@ -74,7 +76,7 @@ def _by(logs: Logs, label: str) -> Row:
         (
             bars(f"Lines by {label}", logs.of(), "A colour that ends is something that stopped logging."),
             bars(f"Errors by {label}", logs.of(level=rows.TROUBLE), "Where to look first."),
-            bars(f"Server errors by {label}", logs.of("access", where='status=~"5.."'), "Answers 5xx."),
+            bars(f"Server errors by {label}", logs.of(*logql.REQUESTS, where='status=~"5.."'), "Answers 5xx."),
             bars(f"Failed logins by {label}", logs.event("login_failed"), "Somebody guesses, or forgot."),
             bars(f"Failed jobs by {label}", logs.event("job_failed"), "Background jobs that ended with an error."),
             bars(

@@ -11,10 +11,10 @@ EVERY_LINE = "Lines"
 """Title of the panel in which every line can be found."""
 
 
-def requests(logs: Logs, stream: str = "access") -> Row:
+def requests(logs: Logs, streams: tuple[str, ...] = logql.REQUESTS) -> Row:
     """Return what is asked of a web server, and how it answers."""
-    lines = logs.of(stream, where='status!=""')
-    failed = logs.of(stream, where='status=~"5.."')
+    lines = logs.of(*streams, where='status!=""')
+    failed = logs.of(*streams, where='status=~"5.."')
     return Row(
         "Requests",
         (
@@ -48,7 +48,7 @@ def requests(logs: Logs, stream: str = "access") -> Row:
             Panel(
                 "Slowest paths",
                 Kind.TABLE,
-                (Query(logql.slowest(logs.of(stream), "seconds", "path")),),
+                (Query(logql.slowest(logs.of(*streams), "seconds", "path")),),
                 "95th percentile; only where the web server writes how long it took.",
                 "s",
                 width=8,
@@ -57,14 +57,14 @@ def requests(logs: Logs, stream: str = "access") -> Row:
     )
 
 
-def request_numbers(logs: Logs, stream: str = "access") -> tuple[Panel, Panel]:
+def request_numbers(logs: Logs, streams: tuple[str, ...] = logql.REQUESTS) -> tuple[Panel, Panel]:
     """Return the number of requests, and the share that failed."""
-    lines = logs.of(stream, where='status!=""')
+    lines = logs.of(*streams, where='status!=""')
     return (
         number("Requests", logql.count(lines, logql.SHOWN), "Over the time shown."),
         number(
             "Server errors",
-            logql.share(logs.of(stream, where='status=~"5.."'), lines),
+            logql.share(logs.of(*streams, where='status=~"5.."'), lines),
             "Share of answers 5xx.",
             unit="percent",
             thresholds=(1, 5),

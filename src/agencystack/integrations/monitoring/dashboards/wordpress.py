@@ -5,8 +5,8 @@ from __future__ import annotations
 from agencystack.integrations.monitoring.dashboards import logql, rows
 from agencystack.integrations.monitoring.dashboards.model import Kind, Panel, Query, Row, Scope, number
 
-PHP = ("php", "php-fpm", "web-error")
-"""Streams in which PHP's messages come: its own log, PHP-FPM's, and the web server's."""
+PHP = ("php", "php-fpm", "web-error", "server")
+"""Streams in which PHP's messages come: its own log, PHP-FPM's, the web server's, and a container's output."""
 
 
 def rows_of(scope: Scope) -> tuple[Row, ...]:
@@ -19,7 +19,7 @@ def rows_of(scope: Scope) -> tuple[Row, ...]:
             *rows.request_numbers(logs),
             number(
                 "PHP fatal errors",
-                logql.count(fatals, logql.SHOWN),
+                logql.count_once(fatals, logql.SHOWN),
                 "Each ended a request half-way: a white page for a visitor.",
                 thresholds=(1, 10),
             ),
@@ -32,7 +32,7 @@ def rows_of(scope: Scope) -> tuple[Row, ...]:
             Panel(
                 "PHP messages by level",
                 Kind.BARS,
-                (Query(logql.count(logs.of(*PHP), by="level"), "{{level}}"),),
+                (Query(logql.count(logs.of(*PHP, where='status=""'), by="level"), "{{level}}"),),
                 "Warnings and worse; a jump after an update points at that plugin or theme.",
                 width=8,
             ),
