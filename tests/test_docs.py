@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 ALL = "\n".join(PAGES.values())
 # Options in the documentation that belong to other programs.
-OTHERS_OPTIONS = {"--no-print-directory", "--preserve-env"}
+OTHERS_OPTIONS = {"--no-print-directory", "--preserve-env", "--site"}
 
 
 def commands() -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_the_error_codes_are_documented() -> None:
 
 def test_the_schemas_are_linked() -> None:
     shipped = {path.name for path in (ROOT / "src/agencystack/schemas").glob("*.json")}
-    assert set(re.findall(r"schemas/([a-z.]+\.json)\)", PAGES["status.md"])) == shipped
+    assert set(re.findall(r"schemas/([a-z.-]+\.json)\)", PAGES["status.md"])) == shipped
 
 
 def test_the_environment_variables_are_documented() -> None:
@@ -183,6 +183,7 @@ def test_settings_of_integrations_are_documented() -> None:
     }
     own = {str(key) for key in asked} - _keys()
     documented = [*first_cells("email.md", "## Settings"), *first_cells("sso.md", "## Settings")]
+    documented += first_cells("monitoring.md", "## Settings")
     assert {cell.strip("`") for cell in documented} == own
 
 

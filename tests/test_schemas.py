@@ -89,7 +89,7 @@ def test_what_the_commands_print_is_valid(installation: Installation) -> None:
     assert {line["status"] for line in applied["results"]} == {"applied"}
     assert run("run", "integrate", "email", "--auto")["changes"] == 0
     assert all(proof["ok"] for proof in run("verify", "verify", "email")["proofs"])
-    assert {line["status"] for line in run("status", "status")["integrations"]} == {"applied"}
+    assert {line["status"] for line in run("status", "status", "email")["integrations"]} == {"applied"}
     rotated = run("run", "rotate", "email", "--auto", "--component", "listmonk")
     assert rotated["results"][0]["status"] == "applied"
     assert run("run", "undo", "email", "--auto")["changes"] > 0

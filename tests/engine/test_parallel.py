@@ -85,3 +85,22 @@ def test_one_component_is_changed_by_one_at_a_time(two_clients: World) -> None:
     assert [result.status for result in world.integrate()] == [Status.APPLIED, Status.APPLIED]
     assert len(world.hub.things) == 10
     assert most == 1
+
+
+def test_a_later_type_begins_when_the_earlier_is_proven(world: World) -> None:
+    proven: list[str] = []
+
+    def arrives() -> Evidence:
+        proven.append("the mail")
+        return Evidence(ok=True)
+
+    def needs_mail() -> Evidence:
+        return Evidence(ok=proven == ["the mail"])
+
+    world.wants(Thing(world.other, "watch", {"a": 1}), application="other", type="monitoring",
+                proofs=lambda _site: [Sees("an alert arrives", needs_mail)])  # fmt: skip
+    world.wants(Thing(world.app, "mail", {"a": 1}), proofs=lambda _site: [Sees("a mail arrives", arrives)])
+    assert {result.plan.name: result.status for result in world.integrate()} == {
+        "acme/email/app": Status.APPLIED,
+        "acme/monitoring/other": Status.APPLIED,
+    }

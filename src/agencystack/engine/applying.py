@@ -57,7 +57,9 @@ def apply(
     reprove: bool = False,
     keep: bool = False,
 ) -> list[Result]:
-    """Carry out ``plan``: integrations at the same time, the resources of one in their order.
+    """Carry out ``plan``: type by type, integrations of one type at the same time, the resources of one in their order.
+
+    A later type is proven with what an earlier one connected: an alert by mail needs the mail.
 
     Args:
         plan: made by :func:`agencystack.engine.planning.make_plan` in this run.
@@ -72,13 +74,16 @@ def apply(
         return []
     crew = _Crew(shop, granted or {}, reprove=reprove)
     with ThreadPoolExecutor(min(WORKERS, len(plan.integrations)), thread_name_prefix="apply") as pool:
-        futures = [pool.submit(crew.integrate, item) for item in plan.integrations]
+        done: dict[str, Result] = {}
         try:
-            results = [future.result() for future in futures]
+            for of_type in _by_type(plan.integrations):
+                futures = {item.name: pool.submit(crew.integrate, item) for item in of_type}
+                done |= {name: future.result() for name, future in futures.items()}
         except KeyboardInterrupt:
             crew.stopping.set()
             shop.log.info("interrupted")
             raise
+    results = [done[item.name] for item in plan.integrations]
     failed = [result for result in results if result.to_take_back]
     if not keep:
         take_back(failed, shop)
@@ -86,6 +91,14 @@ def apply(
         result.reason += "; what was changed is kept" if keep else ""
         shop.observer.done(result.plan, result)
     return results
+
+
+def _by_type(plans: Sequence[IntegrationPlan]) -> list[list[IntegrationPlan]]:
+    """Return the integrations of each type, in the order they stand in the plan."""
+    groups: dict[str, list[IntegrationPlan]] = {}
+    for plan in plans:
+        groups.setdefault(plan.integration.declaration.type, []).append(plan)
+    return list(groups.values())
 
 
 class Interrupted(AgencyStackError):
