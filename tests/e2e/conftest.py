@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agencystack.sandbox import api, keycloak_program
+from agencystack.sandbox import api, go_programs, keycloak_program
 from tests.e2e.lab import Lab
 from tests.e2e.sso_lab import SsoLab, sso_lab
 
@@ -40,6 +40,25 @@ def sso() -> Iterator[SsoLab]:
         pytest.skip(obstacle)
     with sso_lab() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def watched() -> Iterator[Lab]:
+    """A sandbox with a real Loki and a real Alloy, whose mail is connected; each test leaves monitoring undone."""
+    for program in (go_programs.LOKI, go_programs.ALLOY):
+        obstacle = program.obstacle()
+        if obstacle is not None:
+            pytest.skip(obstacle)
+    folder = Path(tempfile.mkdtemp(prefix="watched-"))
+    folder.chmod(0o755)
+    api.up(folder / "home", real=("auto", "loki", "alloy"))
+    made = Lab(folder / "home", folder / "copies")
+    try:
+        made.integrated()
+        yield made
+    finally:
+        api.down(folder / "home")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

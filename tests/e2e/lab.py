@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -121,6 +122,20 @@ class Lab:
                 process.kill()
                 raise AssertionError(f"{arguments} still ran after {PATIENCE:g} s") from None
         return Outcome(process.returncode, out or "", err or "")
+
+    def kill_at(self, moment: str, *arguments: str) -> None:
+        """Start a command and kill it as soon as its run log tells of ``moment``."""
+        known = set(self.folder.glob("log/integrations/*.jsonl"))
+        process = self.start(*arguments)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and process.poll() is None:
+            new = set(self.folder.glob("log/integrations/*.jsonl")) - known
+            if any(moment in path.read_text() for path in new):
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.002)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, f"the run ended before {moment}"
 
     def integrate(self, *more: str, **options: Any) -> Outcome:
         """Run ``integrate email --auto --json``."""

@@ -18,6 +18,7 @@ from agencystack.components.promtail import Promtail
 from agencystack.components.uptime_kuma import UptimeKuma
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.context import Component, Context
+from agencystack.engine.integration import SealedValue
 from agencystack.stack.component import Component as Settings
 from agencystack.stack.component import Exec
 from agencystack.stack.errors import ConfigurationError
@@ -172,7 +173,7 @@ def loki(component: Component, context: Context) -> Loki:
 
 
 def uptime_kuma(component: Component, context: Context) -> UptimeKuma:
-    """Return the client of an Uptime Kuma; it logs in once a run, as logins are counted there."""
+    """Return the client of an Uptime Kuma; it logs in at most once a run, as logins are counted there."""
     settings = settings_of(component, UptimeKumaSettings)
 
     def connect() -> UptimeKuma:
@@ -183,8 +184,14 @@ def uptime_kuma(component: Component, context: Context) -> UptimeKuma:
                 remedy="add admin_password, and admin_user where it is not admin",
             )
         password, user = context.resolve(settings.admin_password), settings.admin_user or "admin"
-        authority = ca_file(settings)
-        return UptimeKuma(component.ref, settings.reached_by_us(), user=user, password=password, ca_file=authority)
+        return UptimeKuma(
+            component.ref,
+            settings.reached_by_us(),
+            user=user,
+            password=password,
+            ca_file=ca_file(settings),
+            memory=SealedValue(context, f"{component.ref}/session"),
+        )
 
     return context.connection(component.ref, connect)
 

@@ -12,6 +12,7 @@ from agencystack.components.http import HttpApi
 from agencystack.components.uptime_kuma.connection import LIMIT, Connection
 from agencystack.components.uptime_kuma.models import ApiKey, Heartbeat, Monitor, Notification, Status, Tag
 from agencystack.components.uptime_kuma.pages import StatusPages
+from agencystack.components.uptime_kuma.session import Memory
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef
 from agencystack.stack.secrets import Secret
 
@@ -51,6 +52,7 @@ class UptimeKuma:
         password: of that user.
         ca_file: certificate authority of ``api_url``; the system's when absent.
         limit: seconds for one answer.
+        memory: keeps the token of its login over runs; a login by that is not counted.
 
     Every call raises ``Unavailable``, ``AuthenticationFailed``, ``Refused`` or ``BadAnswer``; nothing is known then.
     """
@@ -64,9 +66,10 @@ class UptimeKuma:
         password: Secret,
         ca_file: Path | None = None,
         limit: float = LIMIT,
+        memory: Memory | None = None,
     ) -> None:
         self.where = where
-        self._connection = Connection(where, api_url, user, password, ca_file=ca_file, limit=limit)
+        self._connection = Connection(where, api_url, user, password, ca_file=ca_file, limit=limit, memory=memory)
         self._http = HttpApi(where, api_url, ca_file=ca_file)
         self.pages = StatusPages(self._connection, self._http)
         self._ca_file = ca_file

@@ -19,6 +19,7 @@ from uptime_kuma_api import Timeout as LibraryTimeout  # type: ignore[import-unt
 from uptime_kuma_api import UptimeKumaApi, UptimeKumaException
 
 from agencystack.components.uptime_kuma.models import Heartbeat
+from agencystack.components.uptime_kuma.session import Memory, Session
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, Refused, Unavailable
 from agencystack.stack.secrets import Secret, redact
 
@@ -129,6 +130,7 @@ class Connection:
         password: of that user.
         ca_file: certificate authority of ``url``; the system's when absent.
         limit: seconds for one answer.
+        memory: keeps the token of its login over runs.
     """
 
     def __init__(
@@ -140,11 +142,12 @@ class Connection:
         *,
         ca_file: Path | None = None,
         limit: float = LIMIT,
+        memory: Memory | None = None,
     ) -> None:
         self.where, self.url, self.limit = where, url.rstrip("/"), limit
         self._user, self._password, self._ca_file = user, password, ca_file
         self._library: _Library | None = None
-        self._token: str | None = None
+        self._session = Session(self.url, user, memory)
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -240,8 +243,7 @@ class Connection:
                 component=self.where,
                 remedy=f"open {self.url}, make its user, and write admin_user and admin_password into stack.yaml",
             )
-        if self._token is not None:
-            library.login_by_token(self._token)
+        if self._logged_in_by_token(library):
             return
         answer = library.login(self._user, self._password.reveal())
         if answer.get("tokenRequired"):
@@ -251,7 +253,20 @@ class Connection:
                 remedy="switch two-factor authentication off in its Settings, Security; a gate in front of it can ask "
                 "people for theirs: agencystack integration snippet sso uptime-kuma",
             )
-        self._token = Secret(str(answer["token"])).reveal()
+        self._session.keep(str(answer["token"]))
+
+    def _logged_in_by_token(self, library: _Library) -> bool:
+        """Log in as before; say no where that does not count any more, as after a change of the password."""
+        if self._session.token is None:
+            return False
+        try:
+            library.login_by_token(self._session.token)
+        except UptimeKumaException as error:
+            if isinstance(error, LibraryTimeout):
+                raise
+            self._session.forget()
+            return False
+        return True
 
     def _check_version(self, version: str) -> None:
         major = version.partition(".")[0]
@@ -283,7 +298,7 @@ class Connection:
                 remedy="wait a minute and run again: it takes 20 logins a minute from all together",
             )
         if words in WRONG:
-            self._token = None
+            self._session.forget()
             return AuthenticationFailed(
                 f"refused the login of {self._user}: {words}",
                 component=self.where,

@@ -9,7 +9,7 @@ from typing import Any
 
 from agencystack.components.uptime_kuma import UptimeKuma
 from agencystack.engine.integration import SealedValue, Site
-from agencystack.engine.resource import Change
+from agencystack.engine.resource import Change, Image, Reading
 from agencystack.engine.values import Fields, Marker, Value
 from agencystack.integrations.monitoring.kuma_checks import Check
 from agencystack.integrations.monitoring.kuma_monitors import KumaMonitor, marked
@@ -43,6 +43,12 @@ class JobMonitor(KumaMonitor):
         elif isinstance(token, Secret):
             self._token.put(token)
         super().write(change)
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Delete it; its token opens nothing any more."""
+        left = super().remove(live, before)
+        self._token.delete()
+        return left
 
     def _extra(self) -> Mapping[str, Any]:
         token = self._token.get()

@@ -73,7 +73,7 @@ class Alerting:
             titles: of the folders, by uid.
         """
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for rule in self.rules.values():
+        for rule in list(self.rules.values()):  # others may write while a query is waited for
             place = (titles.get(rule["folderUID"], ""), rule["ruleGroup"])
             groups.setdefault(place, []).append(await self._state(rule))
         rows = [{"name": group, "file": folder, "rules": rules} for (folder, group), rules in groups.items()]
