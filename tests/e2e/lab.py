@@ -26,8 +26,8 @@ from agencystack.stack.model import Stack
 from agencystack.stack.sealed import SealedStore
 
 LISTMONK_RESTARTS = 1.0
-APPLICATIONS = ("chatwoot", "erpnext", "listmonk", "uptime-kuma", "wordpress")
-SHARED = ("mailu", "uptime-kuma")
+APPLICATIONS = ("chatwoot", "erpnext", "grafana", "listmonk", "uptime-kuma", "wordpress")
+SHARED = ("mailu", "uptime-kuma", "grafana")
 WEB = ("mailu", "erpnext", "listmonk")
 """The stand-ins that are changed over HTTP."""
 

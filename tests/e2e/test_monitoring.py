@@ -18,7 +18,7 @@ MOMENTS = (
     '"resource": "data source AgencyStack Loki"',
     '"resource": "dashboard as-acme-erpnext"',
     '"resource": "alert rules of acme/erpnext"',
-    '"resource": "monitor acme/erpnext/front"',
+    '"resource": "check acme/erpnext/front"',
     '"event": "proof"',
 )
 
@@ -94,11 +94,17 @@ def test_a_killed_run_is_ended_by_the_next_and_nothing_is_doubled(lab: Lab, mome
     assert planned(lab) == before
 
 
+def add_globex(stack: Any) -> None:
+    """Write a second client that has nothing but what all share."""
+    watched = dict(stack["clients"]["acme"]["integrations"]["monitoring"])
+    stack["clients"]["globex"] = {"domain": "globex.example", "integrations": {"monitoring": watched}}
+
+
 def test_a_client_that_goes_takes_what_is_its_own_and_nothing_else(lab: Lab) -> None:
     run(lab, "integrate")
     folder = lab.folder / "sandbox/data/alloy/config.d"
     assert any("acme" in path.name for path in folder.iterdir())
-    lab.edit(lambda stack: stack["clients"].update(globex={"domain": "globex.example", "components": {}}))
+    lab.edit(add_globex)
     mine = run(lab, "integrate", "--client", "globex")
     assert mine.code == 0, mine.out
     undone = run(lab, "undo", "--client", "acme")
