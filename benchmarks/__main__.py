@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import nothing_to_do, single_sign_on
+from benchmarks import log_rules, nothing_to_do, single_sign_on
 from benchmarks.many_clients import Cost, compare, cost
 from benchmarks.measured import CannotMeasure, Measured
 from benchmarks.stack import bench_stack
@@ -20,7 +20,8 @@ from benchmarks.stack import bench_stack
 RESULTS = Path(__file__).with_name("results.json")
 CLIENTS = (1, 10, 100)
 SSO = "sso"
-ALL = (*map(str, CLIENTS), SSO)
+LOGS = "logs"
+ALL = (*map(str, CLIENTS), SSO, LOGS)
 
 
 def show(found: Sequence[Measured]) -> None:
@@ -51,24 +52,34 @@ def _single_sign_on(notes: Console) -> Iterator[Measured]:
     yield from single_sign_on.measure()
 
 
+def _log_rules(notes: Console) -> Iterator[Measured]:
+    notes.print("log rules: what each format costs in a real Alloy ...")
+    yield from log_rules.measure()
+
+
 def main(argv: Sequence[str]) -> int:
-    """Measure e-mail for each number of clients in ``argv``, and single sign-on for ``sso``; return the exit code."""
+    """Measure e-mail for each number of clients in ``argv``, logins for ``sso``, log rules for ``logs``.
+
+    Returns:
+        The exit code.
+    """
     signal.signal(signal.SIGTERM, _end)  # so that a sandbox is taken down then, too
     notes = Console(stderr=True)
     words = argv or ALL
-    found = list(_email([int(word) for word in words if word != SSO], notes))
-    skipped = ""
-    if SSO in words:
+    found = list(_email([int(word) for word in words if word not in {SSO, LOGS}], notes))
+    skipped: list[str] = []
+    others: dict[str, Callable[[Console], Iterator[Measured]]] = {SSO: _single_sign_on, LOGS: _log_rules}
+    for word, measure in others.items():
         try:
-            found += _single_sign_on(notes)
+            found += measure(notes) if word in words else ()
         except CannotMeasure as reason:
-            skipped = f"single sign-on was NOT MEASURED: {reason}"
+            skipped.append(f"{word} was NOT MEASURED: {reason}")
     show(found)
     machine = {"processors": os.cpu_count(), "load": os.getloadavg()[0]}
     results = {"machine": machine, "results": [one.as_json() for one in found], "skipped": skipped}
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    if skipped:
-        notes.print(f"[yellow]*** {skipped}[/]")
+    for words_of in skipped:
+        notes.print(f"[yellow]*** {words_of}[/]")
     missed = [one.what for one in found if not one.kept]
     for what in missed:
         notes.print(f"[red]limit missed:[/] {what}")
