@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -180,14 +180,24 @@ def test_a_site_in_maintenance_says_so(real: Site) -> None:
         mark.unlink()
 
 
+def answers(site: Site, good: Callable[[Health | Unavailable], bool]) -> Health | Unavailable:
+    """Ask until the answer is good: PHP looks only every other second whether a file it has compiled was changed."""
+    end = time.monotonic() + 10
+    while True:
+        said: Health | Unavailable
+        try:
+            said = asked(site)
+        except Unavailable as error:
+            said = error
+        if good(said) or time.monotonic() > end:
+            return said
+
+
 def test_a_site_whose_database_is_gone_is_unavailable(real: Site) -> None:
     before = real.wp_config.read_text()
     real.wp_config.write_text(before.replace("'DB_HOST', '127.0.0.1:", "'DB_HOST', '127.0.0.1:1"))
-    # PHP looks only every other second whether a file it has compiled was changed.
-    end = time.monotonic() + 10
     try:
-        with pytest.raises(Unavailable, match="answered 500"):
-            while time.monotonic() < end:
-                asked(real)
+        assert "answered 500" in str(answers(real, lambda said: isinstance(said, Unavailable)))
     finally:
         real.wp_config.write_text(before)
+    assert isinstance(answers(real, lambda said: isinstance(said, Health)), Health)
