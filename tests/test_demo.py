@@ -86,7 +86,7 @@ def test_the_tour_keeps_every_promise_and_stays_until_ctrl_c() -> None:
         folder = folder_in(shown)
         assert processes_of(folder), "the stack stays up"
         assert f"export AGENCYSTACK_HOME={folder}" in shown
-        assert shown.count("passed") == 8, "two tables of four proofs"
+        assert shown.count("passed") == 12, "two tables of six proofs"
         assert "failed" not in shown
         assert [line for line in shown.splitlines() if line.startswith("checked: ")] == [
             "checked: nothing is left to change",
