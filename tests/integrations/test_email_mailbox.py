@@ -19,7 +19,7 @@ from agencystack.engine.values import Value
 from agencystack.integrations.email.arrival import MailArrives
 from agencystack.integrations.email.mailbox import MailAccount, MailDomain, MailUser
 from agencystack.integrations.email.tokens import MailToken
-from agencystack.stack import model
+from agencystack.stack import component, model, products
 from agencystack.stack.errors import ComponentRef, Refused
 from agencystack.stack.paths import Home
 from agencystack.stack.sealed import SealedStore
@@ -45,7 +45,7 @@ def strict_mail(tmp_path: Path) -> Iterator[Mail]:
 
 def site(mail: Mail, folder: Path, **application: Any) -> Site:
     """Return an application of acme whose provider is this Mailu."""
-    provider = model.Mailu.model_validate(
+    provider = products.Mailu.model_validate(
         {
             "url": str(mail.api.base_url).removesuffix("/api/v1/"),
             "api_token": "secret:mailu",
@@ -56,7 +56,7 @@ def site(mail: Mail, folder: Path, **application: Any) -> Site:
     )
     home = Home(folder / "home", folder / "log", folder / "key")
     sealed = SealedStore(home.secrets_dir, home.key_file)
-    settings = model.Component.model_validate({"url": "http://127.0.0.1:9", **application})
+    settings = component.Component.model_validate({"url": "http://127.0.0.1:9", **application})
     return Site(
         client="acme",
         domain="client1.test",

@@ -29,7 +29,8 @@ from tests.serving import free_port, served
 
 WHERE = ComponentRef("acme", "listmonk")
 OLD, OLDER = "agencystack-probe-1700000000-dead", "agencystack-probe-1600000000-gone"
-FRESH = f"agencystack-probe-{int(time.time()) + 600}-alive"
+# Tests are collected long before they run.
+FRESH = f"agencystack-probe-{int(time.time()) + 86_400}-alive"
 OTHERS = ("agencystack-probed-by-hand", "agencystack-probe-soon-x", "my-agencystack-probe-1600000000-x")
 
 
