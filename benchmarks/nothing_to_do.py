@@ -47,12 +47,11 @@ def bare_reads(session: Session) -> None:
     """Read what the integrations compare, with the same clients, one resource after the other; decide nothing."""
     for integration, site in session.select(WISH).sites:
         try:
-            resources = list(integration.resources(site))
+            for resource in integration.resources(site):
+                resource.read()
+                resource.wanted()
         except Unsupported:  # a Grafana of all clients has the mailbox of one: of the others nothing is read
             continue
-        for resource in resources:
-            resource.read()
-            resource.wanted()
         integration.component_version(site)
 
 
