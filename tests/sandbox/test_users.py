@@ -33,7 +33,7 @@ Call = Callable[..., dict[str, Any]]
 @pytest.fixture
 def as_ordinary_user(folder: Path) -> Call:
     """Calls the API as an ordinary user, which is another one when the tests run as root."""
-    python = python_for_products("agencystack.sandbox.serve")[0]
+    python = python_for_products("agencystack.sandbox.serve", tmp_path / "libraries")[0]
     libraries = [str(Path(module.__file__).parents[1]) for module in (agencystack, pydantic)]
     command = ["env", f"PYTHONPATH={':'.join(libraries)}", "HOME=/nonexistent", python, "-P", "-c", CALL]
     user = unprivileged_user()

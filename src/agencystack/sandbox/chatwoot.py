@@ -134,7 +134,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _program(path: Path, name: str, folder: Path, ca_file: Path | None) -> None:
-    command = [*python_for_products("agencystack.sandbox.chatwoot"), name, str(folder), str(ca_file or "")]
+    python = python_for_products("agencystack.sandbox.chatwoot", folder.parents[1] / "libraries")
+    command = [*python, name, str(folder), str(ca_file or "")]
     source = f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n'
     path.write_text(source)
     path.chmod(0o755)

@@ -68,9 +68,8 @@ class WordPressStandIn:
         program = self.path / "vendor" / "bin" / "wp"
         program.parent.mkdir(parents=True, exist_ok=True)
         (self.path / "wp-load.php").write_text("<?php // Stand-in.\n")
-        program.write_text(
-            f'#!/bin/sh\nexec {shlex.join(python_for_products("agencystack.sandbox.wordpress_program"))} "$@"\n'
-        )
+        command = python_for_products("agencystack.sandbox.wordpress_program", self.path.parents[2] / "libraries")
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         program.chmod(0o755)
         if not (self.path / "wp-config.php").is_file():
             (self.path / "wp-config.php").write_text(_WP_CONFIG)
