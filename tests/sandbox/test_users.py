@@ -17,7 +17,7 @@ import pytest
 import agencystack
 from agencystack.sandbox import api
 from agencystack.sandbox.interpreter import python_for_products
-from agencystack.sandbox.wordpress import RealWordPress, unprivileged_user
+from agencystack.sandbox.wordpress import RealWordPress, all_can_enter, unprivileged_user
 from agencystack.stack.load import load
 
 CALL = """
@@ -33,13 +33,15 @@ Call = Callable[..., dict[str, Any]]
 @pytest.fixture
 def as_ordinary_user(folder: Path) -> Call:
     """Calls the API as an ordinary user, which is another one when the tests run as root."""
-    python = python_for_products("agencystack.sandbox.serve", tmp_path / "libraries")[0]
+    python = python_for_products("agencystack.sandbox.interpreter", folder.parent / "libraries")[0]
     libraries = [str(Path(module.__file__).parents[1]) for module in (agencystack, pydantic)]
     command = ["env", f"PYTHONPATH={':'.join(libraries)}", "HOME=/nonexistent", python, "-P", "-c", CALL]
     user = unprivileged_user()
     if os.geteuid() == 0:
         if user is None or shutil.which("setpriv") is None:
             pytest.skip("as root, setpriv and an unprivileged user are needed")
+        if not all(all_can_enter(Path(library)) for library in libraries):
+            pytest.skip("only root can enter the folder of this checkout")
         os.chown(folder.parent, user.pw_uid, user.pw_gid)
         command = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *command]
 

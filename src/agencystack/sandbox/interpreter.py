@@ -15,7 +15,6 @@ import pydantic
 from agencystack.sandbox.wordpress import all_can_enter
 from agencystack.stack.errors import ConfigurationError
 
-
 _IMPORTED = """
 import importlib, sys
 importlib.import_module(sys.argv[1])
