@@ -1,0 +1,1 @@
+"""What is kept in step: one module an entity, mostly a table of its fields."""

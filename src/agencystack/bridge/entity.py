@@ -1,0 +1,112 @@
+"""What an entity declares: its fields, who owns each, which way it goes, what happens when both sides changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agencystack.bridge.record import SideName, Value
+
+
+class Direction(StrEnum):
+    """Which way a field (or an entity) goes."""
+
+    BOTH = "both"
+    TO_ERPNEXT = "to_erpnext"
+    TO_WORDPRESS = "to_wordpress"
+    OFF = "off"
+
+    def reaches(self, side: SideName) -> bool:
+        """Tell whether changes may be written to a side."""
+        return self is Direction.BOTH or self is Direction(f"to_{side}")
+
+    def narrowed(self, to: Direction) -> Direction:
+        """Return what both this and another direction allow."""
+        sides = [side for side in SideName if self.reaches(side) and to.reaches(side)]
+        return {0: Direction.OFF, 2: Direction.BOTH}.get(len(sides)) or Direction(f"to_{sides[0]}")
+
+
+class Policy(StrEnum):
+    """What happens when both sides changed one field, differently."""
+
+    OWNER = "owner"
+    NEWER = "newer"
+    ASK = "ask"
+
+
+class Deletion(StrEnum):
+    """What happens on the other side when a record is gone on one."""
+
+    ARCHIVE = "archive"
+    """Disabled, made a draft, put into the bin: out of sight, and can be had back."""
+    DELETE = "delete"
+    ASK = "ask"
+    KEEP = "keep"
+
+
+Join = Callable[[Value, Value, Value], Value]
+"""A field's own algebra: from base, WordPress's value and ERPNext's (each may be ``None``) the value of both."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One canonical field of an entity.
+
+    Args:
+        name: its canonical name.
+        owner: the side that wins under the policy "owner", and whose value is put back where the other may not
+            change it.
+        direction: which way its changes go.
+        policy: what happens when both sides changed it.
+        join: its own algebra (order status, sets that only grow); the policy is then not asked.
+        personal: it says something about a person: shared only where the field is shared, and removed by ``forget``.
+        wordpress: where WordPress keeps it, for people: ``billing.first_name``.
+        erpnext: where ERPNext keeps it, for people: ``Customer.customer_name``.
+    """
+
+    name: str
+    owner: SideName
+    wordpress: str = ""
+    erpnext: str = ""
+    direction: Direction = Direction.BOTH
+    policy: Policy = Policy.OWNER
+    join: Join | None = None
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of thing that is kept in step.
+
+    Args:
+        name: as in commands and settings: ``product``.
+        title: as people read it: ``Products``.
+        fields: what is shared of it.
+        identity: names of the fields by which records that exist on both sides already are matched, best first; an
+            empty value matches nothing.
+        direction: which way records of it go at all.
+        deletion: what happens when a record is gone on one side.
+        needs: entities its references name; a record waits until those it names are linked.
+        creates: the sides on which the bridge may make records of it.
+    """
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    identity: tuple[str, ...] = ()
+    direction: Direction = Direction.BOTH
+    deletion: Deletion = Deletion.ARCHIVE
+    needs: tuple[str, ...] = ()
+    creates: tuple[SideName, ...] = (SideName.WORDPRESS, SideName.ERPNEXT)
+
+    def field(self, name: str) -> Field:
+        """Return a field by its name.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)

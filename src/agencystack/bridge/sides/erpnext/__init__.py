@@ -1,0 +1,1 @@
+"""ERPNext as a side: by REST, and through our app where it is."""

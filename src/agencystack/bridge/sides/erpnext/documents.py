@@ -1,0 +1,118 @@
+"""ERPNext's documents, whichever way they are reached: REST alone, or our app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from agencystack.bridge.side import Page, Range, Result, Summary
+
+Document: TypeAlias = Mapping[str, Any]
+"""A document as ``/api/resource`` shows it, with its child tables; fields without a value may be missing."""
+
+TOKEN_FIELD = "agencystack_token"  # noqa: S105  # the name of a custom field: Data, unique, no copy
+
+
+@dataclass(frozen=True)
+class Made:
+    """Within a group: the name of the document an earlier step of the same group made.
+
+    Args:
+        step: what that step was called.
+    """
+
+    step: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done to one document.
+
+    Args:
+        action: ``insert``, ``update``, ``submit``, ``cancel``, ``delete``; ``map``: let ERPNext make a document from
+            another (``method`` such as ``erpnext.selling.doctype.sales_order.sales_order.make_sales_invoice`` with
+            ``source``), lay ``values`` over it and insert it.
+        doctype: its type.
+        name: its name; empty for what is made. Of an ``insert`` a name of our own choice goes into ``values["name"]``.
+        values: fields, and child tables as lists of rows (a table that is sent replaces all rows); may hold ``Made``.
+        called: how later steps of the group refer to what this one makes.
+        modified: ``modified`` it must still have; empty is no condition.
+        method: of ``map``.
+        source: of ``map``: the document to map from; may be ``Made``.
+    """
+
+    action: str
+    doctype: str
+    name: str | Made = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    called: str = ""
+    modified: str = ""
+    method: str = ""
+    source: str | Made = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps that belong together: with our app all of them happen or none.
+
+    Args:
+        token: op token; the first ``insert`` stores it in the custom field ``agencystack_token``.
+        steps: in order. Without our app they are sent one after the other, and each must bear being repeated: a step
+            whose document is there already (by token, by name) is not made twice.
+        main: what the step that makes (or changes) the entity's own document is called.
+    """
+
+    token: str
+    steps: tuple[Step, ...]
+    main: str = "main"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a group.
+
+    Args:
+        token: the group's.
+        result: how it ended.
+        name: of the main document.
+        kind: ERPNext's own word for why not: ``LinkValidationError``.
+        message: what it said, without HTML.
+        step: which step it was said to: ``insert Customer``.
+        after: seconds to wait, for ``LATER``.
+    """
+
+    token: str
+    result: Result
+    name: str = ""
+    kind: str = ""
+    message: str = ""
+    step: str = ""
+    after: float = 0.0
+
+
+class Documents(Protocol):
+    """A way to ERPNext's documents. Every method raises Unavailable, AuthenticationFailed or BadAnswer."""
+
+    def fetch(self, doctype: str, names: Sequence[str]) -> Mapping[str, Document]:
+        """Return whole documents (with child tables) by name; what does not exist is left out."""
+
+    def select(
+        self, doctype: str, filters: Sequence[Sequence[Any]], fields: Sequence[str], *, parent: str = ""
+    ) -> Sequence[Document]:
+        """Return all rows of a list: ``filters`` as ``[["item_code", "in", [...]]]``; ``parent`` for child tables."""
+
+    def find(self, doctype: str, tokens: Sequence[str]) -> Mapping[str, str]:
+        """Return names by op token."""
+
+    def save(self, groups: Sequence[Group]) -> Mapping[str, Saved]:
+        """Carry out groups, each for itself; answers by token."""
+
+    def walk(self, doctype: str, filters: Sequence[Sequence[Any]], after: str, limit: int) -> Page:
+        """Return the next names of all documents of a type, in order of creation."""
+
+    def summaries(self, doctype: str, ranges: Sequence[Range]) -> Sequence[Summary] | None:
+        """Return what each range holds; ``None`` without our app. Positions are ``creation`` as ERPNext writes it."""
+
+    def rows(self, doctype: str, within: Range) -> Mapping[str, str]:
+        """Return row digests by name."""

@@ -1,0 +1,1 @@
+"""WordPress and WooCommerce as a side: by REST, and through our plugin where it is."""
