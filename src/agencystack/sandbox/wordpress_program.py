@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from agencystack.sandbox import wordpress_bridge as bridge
 from agencystack.sandbox import wordpress_health as health
 from agencystack.sandbox import wordpress_mail as mail
 from agencystack.sandbox import wordpress_sso as sso
@@ -94,7 +95,8 @@ def delete(store: Store, args: Mapping[str, Any]) -> None:
     if args["slug"] == CONNECTOR:
         store.set_option("agencystack_connector", None)
         store.set_option("agencystack_connector_sso", None)
-        store.set_option(health.OPTION, None)
+        for option in (health.OPTION, bridge.OPTION, bridge.INSTANCE_OPTION):
+            store.set_option(option, None)
         for user in store.data.users:
             user.subject, user.made_by_sso = "", False
 
@@ -137,6 +139,7 @@ QUERIES: Mapping[str, Handler] = {
     "sso": sso.state,
     "sso_user": sso.user,
     "health": health.token,
+    "bridge": bridge.bridge,
 }
 COMMANDS: Mapping[str, Handler] = {
     "activate_plugin": activate,
@@ -153,6 +156,7 @@ COMMANDS: Mapping[str, Handler] = {
     "sso_forget_user": sso.forget_user,
     "sso_check_token": tokens.check,
     "write_health": health.write_token,
+    "write_bridge": bridge.write_bridge,
 }
 
 

@@ -54,6 +54,16 @@ class Home:
         return self.root / "integrations" / "secrets"
 
     @property
+    def bridge_dir(self) -> Path:
+        """The bridge's store, and how it reaches its sides."""
+        return self.root / "integrations" / "bridge"
+
+    @property
+    def bridge_key_file(self) -> Path:
+        """The key of what the bridge keeps sealed; another one, since its workers may not open the rest."""
+        return self.key_file.with_name("bridge.key")
+
+    @property
     def scripts_dir(self) -> Path:
         """A user's own integration modules."""
         return self.root / "scripts" / "integration"

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from agencystack.components.erpnext.bridge import ErpNextBridge
 from agencystack.components.erpnext.login import ErpNextLogin
 from agencystack.components.erpnext.models import EmailAccount, EmailDomain, SentMail
 from agencystack.components.erpnext.refusals import MailServer, Refusal, mail_error
@@ -44,6 +45,7 @@ class ErpNext(FrappeSite):
         mail_limit: float = MAIL_LIMIT,
     ) -> None:
         super().__init__(where, api_url, api_key, api_secret, ca_file=ca_file, host_header=host_header)
+        self.bridge = ErpNextBridge(self)
         self.login = ErpNextLogin(self)
         self.users = ErpNextUsers(self)
         self._mail_limit = mail_limit

@@ -17,7 +17,17 @@ from agencystack.components.wordpress.models import (
     Via,
     Written,
 )
-from agencystack.components.wordpress.queries import HEALTH_TOKEN, MAIL, OWNER, PLUGINS, SITE, SSO, Query, submission
+from agencystack.components.wordpress.queries import (
+    BRIDGE,
+    HEALTH_TOKEN,
+    MAIL,
+    OWNER,
+    PLUGINS,
+    SITE,
+    SSO,
+    Query,
+    submission,
+)
 from agencystack.components.wordpress.sso import (
     Login,
     LoginState,
@@ -30,6 +40,7 @@ from agencystack.components.wordpress.sso import (
 from agencystack.components.wordpress.wp_config import owner_of_wp_config
 
 __all__ = [
+    "BRIDGE",
     "HEALTH_TOKEN",
     "MAIL",
     "OWNER",

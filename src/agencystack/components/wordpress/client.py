@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
+from agencystack.components.bridge_settings import BridgeSettings
 from agencystack.components.wordpress import queries
 from agencystack.components.wordpress.models import Carrier, MailImage, MailSettings, Plugin, SentMail, Written
 from agencystack.components.wordpress.program import CONNECTOR, connector_files
@@ -249,6 +250,14 @@ class WordPress:
             kept: its hash (:func:`agencystack.components.health.token_hash`); None takes the token away.
         """
         self._tell("write_health", {"token": kept.reveal() if kept else None})
+
+    def write_bridge(self, settings: BridgeSettings | None) -> None:
+        """Join our connector to the data bridge; None parts it again, and what it noted down is dropped.
+
+        Raises:
+            Refused: our connector is not active, or too old.
+        """
+        self._tell("write_bridge", {"configuration": settings.plain() if settings else None})
 
     def write_owner(self, marks: Mapping[str, str | None]) -> None:
         """Mark what belongs to which integration, in the site's own option ``agencystack_owner``.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from agencystack.components.bridge_settings import BridgeState
 from agencystack.components.wordpress.models import MailState, Plugin, Site, SubmissionTry, SubmissionWay
 from agencystack.components.wordpress.sso import SsoState, SsoUser
 from agencystack.stack.secrets import Secret
@@ -54,6 +55,10 @@ def _token(data: Any) -> Secret | None:
     return None if data["token"] is None else Secret(str(data["token"]))
 
 
+def _bridge(data: Any) -> BridgeState | None:
+    return BridgeState.model_validate(data, strict=False) if data["plugin"] else None
+
+
 def _tries(data: Any) -> tuple[SubmissionTry, ...]:
     return tuple(SubmissionTry.model_validate(item) for item in data)
 
@@ -64,6 +69,9 @@ MAIL: Query[MailState] = Query("mail", "{}", MailState.of)
 OWNER: Query[dict[str, str]] = Query("owner", "{}", _marks)
 HEALTH_TOKEN: Query[Secret | None] = Query("health", "{}", _token)
 """The hash of the token that opens the details of its health; None where there is none."""
+
+BRIDGE: Query[BridgeState | None] = Query("bridge", "{}", _bridge)
+"""How our connector is joined to the data bridge; None where it is too old for it, or not there."""
 
 SSO: Query[SsoState] = Query("sso", "{}", SsoState.of)
 

@@ -1,0 +1,50 @@
+"""How an ERPNext is joined to the data bridge: through our app, and what the bridge needs to know of its books."""
+
+from __future__ import annotations
+
+from agencystack.components.bridge_settings import BridgeSettings, BridgeState
+from agencystack.components.erpnext.site import FrappeSite
+
+SINCE = (0, 3, 0)
+"""The version of our app that knows the bridge."""
+
+_METHODS = "agencystack_connector.bridge"
+
+
+class ErpNextBridge:
+    """The bridge's settings in one ERPNext.
+
+    Args:
+        site: its client, with the key of a System Manager.
+    """
+
+    def __init__(self, site: FrappeSite) -> None:
+        self._site = site
+
+    def state(self) -> BridgeState:
+        """Return how our app is joined.
+
+        Raises:
+            Refused: the site does not have the app.
+        """
+        return self._site.model(BridgeState, self._site.call(f"{_METHODS}.state", {}))
+
+    def configure(self, settings: BridgeSettings) -> None:
+        """Join our app; it makes the bridge's user, its role and the fields it needs.
+
+        Raises:
+            Refused: the app said why not.
+        """
+        self._site.call(f"{_METHODS}.configure", settings.plain())
+
+    def clear(self) -> None:
+        """Part it again; what it noted down is dropped, fields and their contents stay."""
+        self._site.call(f"{_METHODS}.clear", {})
+
+
+def knows_bridge(version: str | None) -> bool:
+    """Say whether our app of that version knows the bridge; ``None`` is no app."""
+    if version is None:
+        return False
+    numbers = version.split(".")
+    return all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) >= SINCE

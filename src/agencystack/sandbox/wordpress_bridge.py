@@ -1,0 +1,51 @@
+"""How a stand-in WordPress is joined to the data bridge: what our connector keeps of it.
+
+Behaviour: includes/class-bridge-settings.php of the connector.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from agencystack.sandbox.wordpress_store import Refusal, Store
+
+CONNECTOR = "agencystack-connector"
+OPTION = "agencystack_bridge"
+INSTANCE_OPTION = "agencystack_bridge_instance"
+USER = "agencystack-bridge"
+
+
+def bridge(store: Store, _args: Mapping[str, Any]) -> Any:
+    """Answer how the connector is joined."""
+    plugin = store.data.plugins.get(CONNECTOR)
+    if plugin is None or not plugin.active:
+        return {"plugin": False}
+    kept = store.get_option(OPTION, {})
+    return {
+        "plugin": True,
+        "pairing": kept.get("pairing", ""),
+        "hook_url": kept.get("hook_url", ""),
+        "keys": [key["id"] for key in kept.get("keys", [])],
+        "entities": kept.get("entities", {}),
+        "instance": _instance(store),
+        "epoch": 0,
+        "user": USER if kept else "",
+        "backlog": 0,
+    }
+
+
+def write_bridge(store: Store, args: Mapping[str, Any]) -> Any:
+    """Join it, or part it again."""
+    if not bridge(store, {})["plugin"]:
+        raise Refusal("not-active", "the AgencyStack Connector is not active")
+    store.set_option(OPTION, args["configuration"])
+    return bridge(store, {})
+
+
+def _instance(store: Store) -> str:
+    if not (kept := store.get_option(INSTANCE_OPTION, "")):
+        kept = secrets.token_hex(16)
+        store.set_option(INSTANCE_OPTION, kept)
+    return str(kept)
