@@ -12,6 +12,10 @@ Document: TypeAlias = Mapping[str, Any]
 """A document as ``/api/resource`` shows it, with its child tables; fields without a value may be missing."""
 
 TOKEN_FIELD = "agencystack_token"  # noqa: S105  # the name of a custom field: Data, unique, no copy
+TOKEN_LENGTH = 140
+MAKING = frozenset({"insert", "map"})
+MODIFIED_UTC = "agencystack_modified_utc"
+"""What ``fetch`` adds to a document: its ``modified`` as UTC text (``2026-11-22T18:31:17.123456Z``)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Step:
         modified: ``modified`` it must still have; empty is no condition.
         method: of ``map``.
         source: of ``map``: the document to map from; may be ``Made``.
+        arguments: of ``map``: further arguments of the method. ``{"dt": "Sales Order"}`` makes the source go as ``dn``,
+            as ``erpnext.accounts.doctype.payment_entry.payment_entry.get_payment_entry`` wants it.
     """
 
     action: str
@@ -50,6 +56,7 @@ class Step:
     modified: str = ""
     method: str = ""
     source: str | Made = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,10 @@ class Documents(Protocol):
     """A way to ERPNext's documents. Every method raises Unavailable, AuthenticationFailed or BadAnswer."""
 
     def fetch(self, doctype: str, names: Sequence[str]) -> Mapping[str, Document]:
-        """Return whole documents (with child tables) by name; what does not exist is left out."""
+        """Return whole documents (with child tables) by name; what does not exist is left out.
+
+        Each also holds :data:`MODIFIED_UTC`.
+        """
 
     def select(
         self, doctype: str, filters: Sequence[Sequence[Any]], fields: Sequence[str], *, parent: str = ""
@@ -116,3 +126,14 @@ class Documents(Protocol):
 
     def rows(self, doctype: str, within: Range) -> Mapping[str, str]:
         """Return row digests by name."""
+
+
+def step_token(group: Group, index: int) -> str:
+    """Return the token a step's document is stored with: the first one made carries the group's own.
+
+    Later ones are told apart by what they are called, so that a repeated group finds each of them again.
+    """
+    making = [at for at, step in enumerate(group.steps) if step.action in MAKING]
+    if making and making[0] == index:
+        return group.token
+    return f"{group.token}-{group.steps[index].called or index}"[:TOKEN_LENGTH]

@@ -5,11 +5,36 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from agencystack.bridge.record import Fields, Observed, Presence
 from agencystack.bridge.side import Action, Operation, Outcome, Page, Range, Result, Summary
-from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Group, Saved, Step
+from agencystack.bridge.sides.erpnext.documents import (
+    MODIFIED_UTC,
+    TOKEN_FIELD,
+    Document,
+    Documents,
+    Group,
+    Saved,
+    Step,
+)
+from agencystack.stack.errors import ComponentError, Refused
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Documents of another type whose changes change a record: an Item Price its Item, a Contact its Customer.
+
+    Args:
+        doctype: their type.
+        names: the field that names the record: ``item_code``; of a child table ``links.link_name``.
+        filters: which of them count.
+    """
+
+    doctype: str
+    names: str
+    filters: Sequence[Sequence[Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +61,8 @@ class ErpNextForm(ABC):
     doctype: ClassVar[str]
     which: ClassVar[Sequence[Sequence[Any]]] = ()
     """Filters that tell this entity's documents from others of the same type."""
+    watched: ClassVar[Sequence[Watch]] = ()
+    """What else changes a record of this entity; asked for only where our app does not tell."""
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
@@ -49,6 +76,9 @@ class ErpNextForm(ABC):
         """Return what is done for an operation; ``native`` is what is there now (``None`` for a creation).
 
         The step of the record's own document is ``called="main"``.
+
+        Raises:
+            Refused: ERPNext could not take it whatever is sent; message and remedy are shown to a person.
         """
 
     @abstractmethod
@@ -91,6 +121,7 @@ class ErpNextForm(ABC):
             presence=presence,
             version=str(document.get("modified", "")),
             created=str(document.get("creation", "")),
+            modified=_utc(document),
             token=str(document.get(TOKEN_FIELD) or ""),
             position=str(document.get("creation", "")),
             row=str(document.get("agencystack_row", "")),
@@ -110,10 +141,20 @@ class ErpNextForm(ABC):
     def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
         """Carry operations out, and read back what they changed."""
         there = self.natives([one.id for one in operations if one.id])
-        groups = [Group(one.token, tuple(self.steps(one, there.get(one.id)))) for one in operations]
-        saved = self.documents.save(groups)
-        after = self.read([one.name for one in saved.values() if one.result is Result.DONE and one.name])
-        return {one.token: self._outcome(one, saved[one.token], after) for one in operations}
+        groups: list[Group] = []
+        outcomes: dict[str, Outcome] = {}
+        for one in operations:
+            planned = self._planned(one, there.get(one.id))
+            if isinstance(planned, Outcome):
+                outcomes[one.token] = planned
+            else:
+                groups.append(planned)
+        saved: Mapping[str, Saved] = self.documents.save(groups) if groups else {}
+        after = self._read_back([one.name for one in saved.values() if one.result is Result.DONE and one.name])
+        by_token = {one.token: one for one in operations}
+        return outcomes | {
+            group.token: self._outcome(by_token[group.token], _told(saved, group), after) for group in groups
+        }
 
     def walk(self, after: str, limit: int) -> Page:
         """Return the next ids."""
@@ -127,6 +168,27 @@ class ErpNextForm(ABC):
         """Return row digests by name."""
         return self.documents.rows(self.doctype, within)
 
+    def _planned(self, operation: Operation, native: Native | None) -> Group | Outcome:
+        """Return what is to be done for an operation, or how it ends without asking ERPNext."""
+        if operation.action is not Action.CREATE:
+            if native is None and operation.action is Action.RETIRE:
+                return Outcome(operation.token, Result.DONE, observed=self.observed(operation.id, None))
+            expected = operation.expected.version if operation.expected else ""
+            if native is None or (expected and expected != str(native.document.get("modified", ""))):
+                return Outcome(operation.token, Result.STALE, message="it was changed since it was looked at")
+        try:
+            return Group(operation.token, tuple(self.steps(operation, native)))
+        except Refused as error:
+            # A form says so of a record that ERPNext could not take whatever is sent: one without an SKU.
+            return Outcome(operation.token, Result.REFUSED, message=error.message, remedy=error.remedy)
+
+    def _read_back(self, names: Sequence[str]) -> Mapping[str, Observed]:
+        try:
+            return self.read(names) if names else {}
+        except ComponentError:
+            # What was written stays written: that it cannot be seen right now must not undo the answer.
+            return {}
+
     def _outcome(self, operation: Operation, saved: Saved, after: Mapping[str, Observed]) -> Outcome:
         message, remedy = saved.message, ""
         if saved.result is Result.REFUSED:
@@ -135,8 +197,18 @@ class ErpNextForm(ABC):
         return Outcome(
             operation.token,
             saved.result,
-            observed=after.get(saved.name, gone) if saved.result is Result.DONE else None,
+            observed=after.get(saved.name or operation.id, gone) if saved.result is Result.DONE else None,
             message=message,
             remedy=remedy,
             after=saved.after,
         )
+
+
+def _utc(document: Document) -> datetime | None:
+    told = document.get(MODIFIED_UTC)
+    return datetime.fromisoformat(told) if isinstance(told, str) and told else None
+
+
+def _told(saved: Mapping[str, Saved], group: Group) -> Saved:
+    nothing = Saved(group.token, Result.UNKNOWN, message="ERPNext did not say what became of it")
+    return saved.get(group.token, nothing)

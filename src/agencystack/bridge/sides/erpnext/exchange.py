@@ -1,0 +1,215 @@
+"""One HTTP request to ERPNext, and what is known of it afterwards: done, refused, not sent, or nobody knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from agencystack.components.erpnext.refusals import Refusal
+from agencystack.components.http import trust
+from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, Refused, Unavailable
+from agencystack.stack.secrets import Secret, redact
+
+# gunicorn ends a request after 120 s (facts/erpnext.md); a longer wait would only wait for nothing.
+LIMIT = 125.0
+CONNECT_LIMIT = 10.0
+CONNECTIONS = 16
+_OVERLOADED = frozenset({429, 502, 503, 504})
+_REMEDY_KEY = "put a working API key and secret of the bridge's ERPNext user into the place stack.yaml names"
+_REMEDY_ROLE = "give the bridge's ERPNext user a role that may do this"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, if anything did.
+
+    Args:
+        status: HTTP status; 0 without an answer.
+        body: the JSON object of the answer; ``None`` where it was none.
+        sent: the request may have reached ERPNext.
+        trouble: why there is no answer.
+        after: seconds it asked us to wait.
+    """
+
+    status: int = 0
+    body: Mapping[str, Any] | None = None
+    sent: bool = True
+    trouble: str = ""
+    after: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether it says that it was done."""
+        return 200 <= self.status < 300 and self.body is not None
+
+    @property
+    def refusal(self) -> Refusal:
+        """Its error body."""
+        return Refusal.from_body(self.status, self.body if self.body is not None else {})
+
+    @property
+    def data(self) -> Any:
+        """What it holds, under ``data`` (documents) or ``message`` (methods)."""
+        body = self.body or {}
+        return body.get("data", body.get("message"))
+
+
+@dataclass
+class Exchange:
+    """Sends requests to one ERPNext site, without ever sending one twice.
+
+    Args:
+        where: the component, for messages.
+        api_url: its address as we reach it.
+        authorize: returns the headers that say who asks, of the route and the body.
+        ca_file: authority that signed its certificate, if the system does not know it.
+        host_header: the site's name, where ``api_url`` is an address and the bench holds several sites.
+        transport: another way than the network; for tests.
+        limit: seconds for an answer.
+    """
+
+    where: ComponentRef
+    api_url: str
+    authorize: Callable[[str, bytes], Mapping[str, str]]
+    ca_file: Path | None = None
+    host_header: str | None = None
+    transport: httpx.BaseTransport | None = None
+    limit: float = LIMIT
+    _client: httpx.Client = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # In English, as causes are known by their texts there.
+        headers = {"Accept": "application/json", "Accept-Language": "en"}
+        if self.host_header:
+            headers["Host"] = self.host_header
+        self._client = httpx.Client(
+            base_url=self.api_url.rstrip("/"),
+            headers=headers,
+            verify=trust(self.ca_file),
+            transport=self.transport,
+            timeout=httpx.Timeout(self.limit, connect=CONNECT_LIMIT, pool=self.limit),
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+            # ERPNext answers a token with the cookies of a guest, which would contradict the next token.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        route: str = "",
+    ) -> Answer:
+        """Send one request once.
+
+        Args:
+            method: HTTP method.
+            path: below the base URL, percent-encoded.
+            content: a JSON body.
+            params: of the query.
+            route: what is signed as the call's name, where calls are signed.
+        """
+        headers = dict(self.authorize(route, content or b""))
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = self._client.request(method, path, content=content, params=params, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return Answer(sent=False, trouble=f"cannot be reached at {self.api_url}: {_words(error)}")
+        except httpx.TimeoutException:
+            return Answer(trouble=f"did not answer within {self.limit:g} s")
+        except httpx.RequestError as error:
+            return Answer(trouble=f"ended the connection without an answer: {_words(error)}")
+        return Answer(answer.status_code, _object(answer), after=_after(answer))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        route: str = "",
+    ) -> Any:
+        """Send one request that changes nothing, twice where the connection broke, and return what it holds.
+
+        Args:
+            doing: what it does, for errors: ``list Customer``.
+
+        Raises:
+            AuthenticationFailed: 401 or 403.
+            Unavailable: no connection, no answer, overloaded.
+            BadAnswer: another answer than the interface gives.
+            Refused: it declined; the message holds its words.
+        """
+        answer = self.send(method, path, content=content, params=params, route=route)
+        if not answer.status and answer.sent:
+            answer = self.send(method, path, content=content, params=params, route=route)
+        if answer.done:
+            return answer.data
+        raise self.error(answer, doing)
+
+    def error(self, answer: Answer, doing: str) -> AuthenticationFailed | Unavailable | BadAnswer | Refused:
+        """Return what to raise for an answer that is none of those hoped for."""
+        if not answer.status:
+            remedy = f"check that ERPNext runs and that {self.api_url} leads to it"
+            return Unavailable(f"{answer.trouble} ({doing})", component=self.where, remedy=remedy)
+        said = f"answered {answer.status} to {doing}: {redact(answer.refusal.words)[:500]}"
+        if answer.status == 401:
+            return AuthenticationFailed(said, component=self.where, remedy=_REMEDY_KEY)
+        if answer.status == 403:
+            return AuthenticationFailed(said, component=self.where, remedy=_REMEDY_ROLE)
+        if answer.status in _OVERLOADED:
+            return Unavailable(said, component=self.where, remedy="wait until ERPNext takes requests again")
+        if answer.body is None:
+            text = f"answered {answer.status} to {doing} with something else than its interface does"
+            remedy = "check that api_url leads to ERPNext and not to a proxy's page or a login"
+            return BadAnswer(text, component=self.where, remedy=remedy)
+        return Refused(said, component=self.where, remedy="look it up in ERPNext's Error Log")
+
+
+def with_key(key: Secret, secret: Secret) -> Callable[[str, bytes], Mapping[str, str]]:
+    """Return what authorizes a request by a user's API key and secret."""
+    return lambda route, body: {"Authorization": f"token {key.reveal()}:{secret.reveal()}"}
+
+
+def encoded(value: object) -> bytes:
+    """Return a body; in ASCII, as half a character (a lone surrogate) could not be sent otherwise."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def resource(doctype: str, name: str | None = None) -> str:
+    """Return the path of a doctype or of one document; any name may be in a path when it is encoded whole."""
+    path = f"/api/resource/{quote(doctype, safe='')}"
+    return path if name is None else f"{path}/{quote(name, safe='')}"
+
+
+def _object(answer: httpx.Response) -> Mapping[str, Any] | None:
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _after(answer: httpx.Response) -> float:
+    said = answer.headers.get("retry-after", "")
+    return float(said) if said.isascii() and said.isdigit() else 0.0
+
+
+def _words(error: httpx.RequestError) -> str:
+    return redact(str(error)) or type(error).__name__

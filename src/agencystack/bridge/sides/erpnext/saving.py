@@ -1,0 +1,150 @@
+"""One group of steps by REST: one request after the other, each of which bears being repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agencystack.bridge.side import Result
+from agencystack.bridge.sides.erpnext.documents import MAKING, TOKEN_FIELD, Group, Made, Saved, Step, step_token
+from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange, encoded, resource
+from agencystack.bridge.sides.erpnext.verdict import Verdict, verdict
+from agencystack.stack.errors import ComponentError
+
+_DONE = Verdict(Result.DONE)
+_CANCELLED = 2
+# What the wire says of a document that a person must not be told to look at again: it is as it should be.
+_ALREADY_CANCELLED = "Cannot edit cancelled document"
+
+
+class Saving:
+    """Carries out one group.
+
+    Args:
+        exchange: sends its requests.
+        find: names by token, as ``Documents.find``.
+        group: what is done.
+        made: what earlier runs of the group made: names by doctype and token.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        find: Callable[[str, Sequence[str]], Mapping[str, str]],
+        group: Group,
+        made: Mapping[tuple[str, str], str],
+    ) -> None:
+        self._exchange = exchange
+        self._find = find
+        self._group = group
+        self._made_before = made
+        self._names: dict[str, str] = {}
+        self._first = ""
+
+    def done(self) -> Saved:
+        """Do the steps until one fails, and say how it ended."""
+        for index, step in enumerate(self._group.steps):
+            name, end = self._do(index, step)
+            if name:
+                self._names.setdefault(step.called or str(index), name)
+                self._first = self._first or name
+            if end.result is not Result.DONE:
+                said = f"{step.action} {step.doctype}"
+                return Saved(self._group.token, end.result, self._main(), end.kind, end.message, said, end.after)
+        return Saved(self._group.token, Result.DONE, self._main())
+
+    def _main(self) -> str:
+        main = any(step.called == self._group.main for step in self._group.steps)
+        return self._names.get(self._group.main, "") if main else self._first
+
+    def _do(self, index: int, step: Step) -> tuple[str, Verdict]:
+        """Do one step; return the name of its document and how it ended."""
+        if step.action in MAKING:
+            return self._make(step, step_token(self._group, index))
+        name = self._named(step.name)
+        match step.action:
+            case "update":
+                return name, self._put(step, name, self._resolved(step.values))
+            case "submit":
+                return name, self._put(step, name, {"docstatus": 1})
+            case "cancel":
+                return name, self._cancel(step, name)
+            case "delete":
+                return name, self._delete(step, name)
+        raise ValueError(f"{step.action!r} is no action of a step")
+
+    def _make(self, step: Step, token: str) -> tuple[str, Verdict]:
+        before = self._made_before.get((step.doctype, token))
+        if before:
+            return before, _DONE
+        values = self._resolved(step.values)
+        if step.action == "map":
+            answer = self._mapped(step)
+            if not answer.done:
+                return "", _harmless(verdict(answer))
+            if not isinstance(answer.data, Mapping):
+                return "", Verdict(Result.REFUSED, "BadAnswer", f"{step.method} made no document")
+            values = {**answer.data, **values}
+        answer = self._send("POST", resource(step.doctype), {**values, TOKEN_FIELD: token})
+        if answer.done and isinstance(answer.data, Mapping):
+            return str(answer.data.get("name", "")), _DONE
+        end = verdict(answer) if not answer.done else Verdict(Result.UNKNOWN, message="answered without the document")
+        if end.result is Result.LATER:
+            return "", end
+        # It may be refused for being there already: by an earlier run whose answer was lost, or by one beside this.
+        name = self._looked_up(step.doctype, token)
+        if name:
+            return name, _DONE
+        return "", end
+
+    def _looked_up(self, doctype: str, token: str) -> str:
+        try:
+            return self._find(doctype, [token]).get(token, "")
+        except ComponentError:
+            return ""
+
+    def _mapped(self, step: Step) -> Answer:
+        source = self._named(step.source)
+        named = {"dn": source} if "dt" in step.arguments else {"source_name": source}
+        return self._send("POST", f"/api/method/{step.method}", {**named, **self._resolved(step.arguments)})
+
+    def _put(self, step: Step, name: str, values: Mapping[str, Any]) -> Verdict:
+        condition = {"modified": step.modified} if step.modified else {}
+        return verdict(self._send("PUT", resource(step.doctype, name), {**values, **condition}), step.doctype, name)
+
+    def _cancel(self, step: Step, name: str) -> Verdict:
+        end = self._put(step, name, {"docstatus": _CANCELLED})
+        if end.message == _ALREADY_CANCELLED:
+            return _DONE
+        return end
+
+    def _delete(self, step: Step, name: str) -> Verdict:
+        answer = self._exchange.send("DELETE", resource(step.doctype, name))
+        gone = answer.status == 404 and answer.refusal.kind == "DoesNotExistError"
+        return _DONE if gone else verdict(answer, step.doctype, name)
+
+    def _send(self, method: str, path: str, values: Mapping[str, Any]) -> Answer:
+        return self._exchange.send(method, path, content=encoded(values))
+
+    def _named(self, name: str | Made) -> str:
+        return self._names[name.step] if isinstance(name, Made) else name
+
+    def _resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self._value(value) for key, value in values.items()}
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case Made():
+                return self._names[value.step]
+            case Mapping():
+                return self._resolved(value)
+            case list() | tuple():
+                return [self._value(one) for one in value]
+        return value
+
+
+def _harmless(end: Verdict) -> Verdict:
+    """Return how a call ended that changes nothing: not to know of it is no reason for anything but trying again."""
+    if end.result is not Result.UNKNOWN:
+        return end
+    return Verdict(Result.LATER, end.kind, end.message, end.after)
