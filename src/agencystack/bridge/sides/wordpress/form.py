@@ -10,9 +10,8 @@ from typing import ClassVar
 from agencystack.bridge.entity import Deletion
 from agencystack.bridge.record import Fields, Observed, Presence
 from agencystack.bridge.side import Action, Operation, Outcome, Page, Range, Result, Summary
-from agencystack.bridge.sides.wordpress.records import Kind, Native, Records, Write, Written
+from agencystack.bridge.sides.wordpress.records import TOKEN_META, Kind, Native, Records, Write, Written
 
-TOKEN_META = "_agencystack_token"  # noqa: S105  # the name of a meta key
 POSITION_DIGITS = 20
 
 

@@ -14,6 +14,9 @@ Native: TypeAlias = Mapping[str, Any]
 ``agencystack`` beside it, which only our plugin fills: ``{"version", "row", "created", "half"}``."""
 
 
+TOKEN_META = "_agencystack_token"  # noqa: S105  # the name of a meta key
+
+
 class Kind(StrEnum):
     """What kinds of records WordPress keeps, by where REST has them."""
 
