@@ -1,0 +1,172 @@
+"""How WordPress's plugin and ERPNext's app are joined to the bridge: pairing, where to call, keys, what is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from agencystack.components.bridge_settings import BridgeSettings, BridgeState
+from agencystack.components.erpnext import ErpNext
+from agencystack.components.wordpress import BRIDGE, WordPress
+from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
+from agencystack.engine.values import Fields, Marker
+from agencystack.integrations.data_bridge.shared_keys import SharedKeys
+from agencystack.stack.errors import ComponentRef
+
+KEY = "bridge"
+FORMER_KEYS = "bridge's former keys"
+
+
+class Keeper(Protocol):
+    """A product that keeps how it is joined."""
+
+    where: ComponentRef
+
+    def state(self) -> BridgeState | None:
+        """Return how it is joined; None where it has no plugin or app that knows the bridge."""
+
+    def configure(self, settings: BridgeSettings | None) -> None:
+        """Join it, or part it again."""
+
+
+class WordPressKeeper:
+    """A WordPress with our connector."""
+
+    def __init__(self, wordpress: WordPress) -> None:
+        self.where, self._wordpress = wordpress.where, wordpress
+        wordpress.ask(BRIDGE)
+
+    def state(self) -> BridgeState | None:
+        """Return what the connector says; its answer comes with everything else that is read."""
+        return self._wordpress.answer(BRIDGE)
+
+    def configure(self, settings: BridgeSettings | None) -> None:
+        """Have the connector keep it."""
+        self._wordpress.write_bridge(settings)
+
+
+class ErpNextKeeper:
+    """An ERPNext, with our app or without.
+
+    Args:
+        erpnext: its client.
+        has_app: says whether it has the app, in a version that knows the bridge.
+    """
+
+    def __init__(self, erpnext: ErpNext, has_app: Callable[[], bool]) -> None:
+        self.where, self._bridge, self._has_app = erpnext.where, erpnext.bridge, has_app
+
+    def state(self) -> BridgeState | None:
+        """Return what the app says."""
+        return self._bridge.state() if self._has_app() else None
+
+    def configure(self, settings: BridgeSettings | None) -> None:
+        """Have the app keep it."""
+        if settings is None:
+            self._bridge.clear()
+        else:
+            self._bridge.configure(settings)
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How a product shall be joined.
+
+    Args:
+        pairing: the pairing.
+        hook_url: where it calls.
+        entities: which way each shared entity goes.
+        keys: the keys shared with it.
+    """
+
+    pairing: str
+    hook_url: str
+    entities: Mapping[str, str]
+    keys: SharedKeys
+
+    def settings(self) -> BridgeSettings:
+        """Return it with the keys; the first is made where there is none."""
+        return BridgeSettings(self.pairing, self.hook_url, self.keys.ensure(), self.entities)
+
+
+class Joined(Resource):
+    """One product joined to the bridge.
+
+    Args:
+        keeper: the product.
+        joining: how it shall be joined.
+        without: what the plan says where the product has no app that knows the bridge, and does not get one in this
+            run; empty where it does.
+    """
+
+    def __init__(self, keeper: Keeper, joining: Joining, without: str) -> None:
+        self.component, self.key = keeper.where, KEY
+        self._keeper, self._joining, self._without = keeper, joining, without
+
+    def read(self) -> Reading:
+        """Return how it is joined."""
+        state = self._keeper.state()
+        if state is None and self._without:
+            return Reading({}, warnings=(self._without,))
+        return Reading(_shown(state)) if state and state.pairing else ABSENT
+
+    def wanted(self) -> Fields:
+        """Want it joined to this pairing, with the keys both sides know."""
+        joining = self._joining
+        if self._without and self._keeper.state() is None:
+            return {}
+        return {
+            "pairing": joining.pairing,
+            "hook_url": joining.hook_url,
+            "entities": _words(joining.entities),
+            "keys": joining.keys.ids() or Marker.PENDING,
+        }
+
+    def write(self, change: Change) -> None:
+        """Join it."""
+        self._keeper.configure(self._joining.settings())
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Part it again; the keys are forgotten when nobody takes them any more."""
+        self._keeper.configure(None)
+        self._joining.keys.forget()
+        return ""
+
+
+class FormerKeysGone(Resource):
+    """After an exchange that was proven: the product takes the newest key alone."""
+
+    after_proof = True
+    stays = "an exchanged key is not taken back into use"
+
+    def __init__(self, keeper: Keeper, joining: Joining) -> None:
+        self.component, self.key = keeper.where, FORMER_KEYS
+        self._keeper, self._joining = keeper, joining
+
+    def read(self) -> Reading:
+        """Return how many keys are taken."""
+        state = self._keeper.state()
+        return Reading({"keys": len(state.keys) if state and state.pairing else 1})
+
+    def wanted(self) -> Fields:
+        """Want one."""
+        return {"keys": 1}
+
+    def write(self, change: Change) -> None:
+        """Forget the former key, here and there."""
+        self._joining.keys.settle()
+        self._keeper.configure(self._joining.settings())
+
+
+def _shown(state: BridgeState) -> Fields:
+    return {
+        "pairing": state.pairing,
+        "hook_url": state.hook_url,
+        "entities": _words(state.entities),
+        "keys": state.keys,
+    }
+
+
+def _words(entities: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(f"{name} {direction}" for name, direction in entities.items()))
