@@ -4,46 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from agencystack.bridge.record import SideName, Value
+from agencystack.stack.sharing import Deletion, Direction, Policy
 
-
-class Direction(StrEnum):
-    """Which way a field (or an entity) goes."""
-
-    BOTH = "both"
-    TO_ERPNEXT = "to_erpnext"
-    TO_WORDPRESS = "to_wordpress"
-    OFF = "off"
-
-    def reaches(self, side: SideName) -> bool:
-        """Tell whether changes may be written to a side."""
-        return self is Direction.BOTH or self is Direction(f"to_{side}")
-
-    def narrowed(self, to: Direction) -> Direction:
-        """Return what both this and another direction allow."""
-        sides = [side for side in SideName if self.reaches(side) and to.reaches(side)]
-        return {0: Direction.OFF, 2: Direction.BOTH}.get(len(sides)) or Direction(f"to_{sides[0]}")
-
-
-class Policy(StrEnum):
-    """What happens when both sides changed one field, differently."""
-
-    OWNER = "owner"
-    NEWER = "newer"
-    ASK = "ask"
-
-
-class Deletion(StrEnum):
-    """What happens on the other side when a record is gone on one."""
-
-    ARCHIVE = "archive"
-    """Disabled, made a draft, put into the bin: out of sight, and can be had back."""
-    DELETE = "delete"
-    ASK = "ask"
-    KEEP = "keep"
-
+__all__ = ["Deletion", "Direction", "Entity", "Field", "Join", "Policy", "SideName"]
 
 Join = Callable[[Value, Value, Value], Value]
 """A field's own algebra: from base, WordPress's value and ERPNext's (each may be ``None``) the value of both."""

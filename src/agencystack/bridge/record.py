@@ -15,17 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-
-class SideName(StrEnum):
-    """The two sides of a pairing."""
-
-    WORDPRESS = "wordpress"
-    ERPNEXT = "erpnext"
-
-    @property
-    def other(self) -> SideName:
-        """The side across."""
-        return SideName.ERPNEXT if self is SideName.WORDPRESS else SideName.WORDPRESS
+from agencystack.stack.sharing import SideName as SideName
 
 
 @dataclass(frozen=True, order=True)
