@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from agencystack.engine.resource import Resource
 from agencystack.stack.errors import AgencyStackError, ComponentRef
+from agencystack.stack.model import Bridge
 from agencystack.stack.secrets import Secret, redact
+from agencystack.stack.sharing import Sharing
 
 if TYPE_CHECKING:
     from agencystack.engine.context import Component, Context
@@ -116,6 +118,8 @@ class Site:
         companions: all components that serve the client, by name; shared ones included.
         alerts_to: who is told of trouble with the client's applications.
         owner_alerts_to: who is told of trouble with this application; of a shared one, as for all clients.
+        bridge: the service that keeps products in step, where there is one.
+        shares: what the client's WordPress and ERPNext share.
     """
 
     client: str
@@ -129,6 +133,8 @@ class Site:
     companions: Mapping[str, Component] = field(default_factory=dict)
     alerts_to: tuple[str, ...] = ()
     owner_alerts_to: tuple[str, ...] = ()
+    bridge: Bridge | None = None
+    shares: Sharing | None = None
 
     @property
     def owner(self) -> str:

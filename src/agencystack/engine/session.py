@@ -261,6 +261,8 @@ class Session:
             companions={companion: Component(*of) for companion, of in components.items()},
             alerts_to=self.stack.alerts_to(client),
             owner_alerts_to=self.stack.alerts_to(components[application][0].client),
+            bridge=self.stack.bridge,
+            shares=self.stack.clients[client].data_bridge,
         )
         selection.sites.append((found.integration, site))
         if found.replaces:

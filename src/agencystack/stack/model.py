@@ -11,8 +11,9 @@ from agencystack.stack.component import Component
 from agencystack.stack.errors import ComponentRef, UsageError
 from agencystack.stack.products import NO_COMPONENTS, Components
 from agencystack.stack.references import SecretReference
+from agencystack.stack.sharing import Sharing
 from agencystack.stack.strict import StrictModel as _Model
-from agencystack.stack.values import ClientId, Domain, Email, Name, OneLine
+from agencystack.stack.values import ClientId, Domain, Email, HostPort, Name, OneLine, Url
 
 SHARED = "shared"
 Type = Literal["email", "sso", "monitoring", "data-bridge"]
@@ -35,6 +36,16 @@ Addresses = Annotated[tuple[Email, ...], Field(strict=False)]
 Roles = Annotated[tuple[OneLine, ...], Field(strict=False, min_length=1)]
 
 
+class Bridge(_Model):
+    """The service that keeps products in step."""
+
+    listen: HostPort = Field(default="127.0.0.1:8095", description="Where it takes the products' calls.")
+    url: Url = Field(description="Its address as WordPress and ERPNext reach it; WordPress calls 80, 443, 8080 alone.")
+    database: SecretReference | None = Field(
+        default=None, description="postgresql://USER:PASSWORD@HOST/NAME for several workers; default: SQLite."
+    )
+
+
 class Shared(_Model):
     """What all clients share."""
 
@@ -52,6 +63,7 @@ class Client(_Model):
         default={}, description="Who may do what: by group of people, the roles in each application."
     )
     integrations: Integrations = Field(default={})
+    data_bridge: Sharing | None = Field(default=None, description="What WordPress and ERPNext share; default: nothing.")
 
     def roles_in(self, application: str) -> dict[str, tuple[str, ...]]:
         """Return the roles each group of people has in an application; groups that have none there are left out."""
@@ -63,6 +75,7 @@ class Stack(_Model):
 
     version: Literal[1]
     shared: Shared = Shared()
+    bridge: Bridge | None = Field(default=None)
     clients: dict[ClientId, Client] = Field(default={})
 
     def component(self, client: str, name: str) -> tuple[ComponentRef, Component] | None:

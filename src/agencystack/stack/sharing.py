@@ -169,10 +169,15 @@ class Guests(StrictModel):
     customer: OneLine | None = Field(default=None, description="Customer of all guests, for one_customer.")
 
 
+EntityName = Literal[
+    "category", "customer", "product", "variation", "order", "payment", "refund", "submission", "post", "page"
+]
+
+
 class Sharing(StrictModel):
     """All that is shared between one WordPress and one ERPNext."""
 
-    entities: dict[OneLine, EntitySharing] = Field(
+    entities: dict[EntityName, EntitySharing] = Field(
         default={}, description="By entity; what is not named is not shared."
     )
     accounting: Accounting | None = Field(default=None)

@@ -71,6 +71,10 @@ Url = Annotated[
 ]
 Domain = Annotated[str, Written(_DOMAIN, "is not a domain", "a domain such as acme.example")]
 Host = Annotated[str, Written(_HOST, "is not a host name", "a host name such as mail.agency.example, or an address")]
+HostPort = Annotated[
+    str,
+    Written(rf"{_HOST}:{_PORT}", "is not an address to listen at", "HOST:PORT, such as 127.0.0.1:8095"),
+]
 Email = Annotated[
     str,
     Written(
