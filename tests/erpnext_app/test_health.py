@@ -145,7 +145,7 @@ def test_without_the_token_there_are_no_numbers(frappe: FrappeDouble, bench: Ben
 
 def test_with_the_token_there_are(frappe: FrappeDouble, bench: Bench) -> None:
     detail = asked(frappe, bench, TOKEN, kept=TOKEN).said["detail"]
-    assert detail["software"] == {"frappe": "15.44.2", "erpnext": "15.109.0", "connector": "0.2.0"}
+    assert detail["software"] == {"frappe": "15.44.2", "erpnext": "15.109.0", "connector": "0.3.0"}
     assert detail["scheduler"] == {"enabled": True, "since_last_seconds": 240}
     assert detail["workers"] == {"queues": {"short": 1, "default": 1, "long": 1}}
     assert detail["queues"]["queues"]["long"] == {"waiting": 0, "oldest_seconds": 0, "failed": 7}

@@ -19,3 +19,29 @@ override_whitelisted_methods = {
 
 update_website_context = ["agencystack_connector.sso.button.update_website_context"]
 on_logout = ["agencystack_connector.sso.logout.on_logout"]
+
+# What changes is kept for the data bridge, in the transaction that changed it (bridge.marking says what marks what).
+_changed = "agencystack_connector.bridge.marks.changed"
+_renamed = "agencystack_connector.bridge.marks.renamed"
+doc_events = {
+	"Customer": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Contact": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Address": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Item": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Item Price": {"on_change": _changed, "after_delete": _changed},
+	"Item Group": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Bin": {"on_change": _changed, "after_delete": _changed},
+	"Stock Ledger Entry": {"on_change": _changed},
+	"Stock Reservation Entry": {"on_change": _changed},
+	"Repost Item Valuation": {"on_change": _changed},
+	"Sales Order": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Delivery Note": {"on_change": _changed, "after_delete": _changed},
+	"Sales Invoice": {"on_change": _changed, "after_delete": _changed},
+	"Payment Entry": {"on_change": _changed, "after_delete": _changed},
+	"Journal Entry": {"on_change": _changed},
+	"Lead": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Communication": {"on_change": _changed, "after_delete": _changed},
+	"Blog Post": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Web Page": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	"Email Queue": {"after_insert": "agencystack_connector.bridge.quiet.queued"},
+}

@@ -1,0 +1,164 @@
+"""What the bridge's user may do for each kind of record, and nothing else. Imports no Frappe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+READ = ("select", "read")
+WRITE = (*READ, "write", "create")
+KEEP = (*WRITE, "delete")
+BOOK = (*WRITE, "submit", "cancel")
+
+TOKEN_FIELD = "agencystack_token"  # noqa: S105 - the name of a custom field
+LINK_FIELD = "agencystack_wordpress_url"
+
+ENTITIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+	"category": {"Item Group": KEEP},
+	"customer": {
+		"Customer": KEEP,
+		"Contact": KEEP,
+		"Address": KEEP,
+		**dict.fromkeys(("Customer Group", "Territory", "Country", "Language", "Currency", "Price List"), READ),
+	},
+	"product": {
+		"Item": KEEP,
+		"Item Price": KEEP,
+		"Item Attribute": WRITE,
+		**dict.fromkeys(("Item Group", "Bin", "Warehouse", "UOM", "Brand", "Price List", "Currency"), READ),
+	},
+	"variation": {
+		"Item": KEEP,
+		"Item Price": KEEP,
+		"Item Attribute": WRITE,
+		**dict.fromkeys(("Item Group", "Bin", "Warehouse", "UOM", "Brand", "Price List", "Currency"), READ),
+	},
+	"order": {
+		"Sales Order": BOOK,
+		"Sales Invoice": BOOK,
+		"Delivery Note": BOOK,
+		**dict.fromkeys(
+			(
+				"Customer",
+				"Contact",
+				"Address",
+				"Item",
+				"Item Price",
+				"Item Group",
+				"UOM",
+				"Warehouse",
+				"Bin",
+				"Company",
+				"Account",
+				"Cost Center",
+				"Currency",
+				"Price List",
+				"Mode of Payment",
+				"Payment Entry",
+				"Sales Taxes and Charges Template",
+				"Fiscal Year",
+			),
+			READ,
+		),
+	},
+	"payment": {
+		"Payment Entry": BOOK,
+		**dict.fromkeys(
+			(
+				"Sales Order",
+				"Sales Invoice",
+				"Customer",
+				"Company",
+				"Account",
+				"Bank Account",
+				"Cost Center",
+				"Currency",
+				"Mode of Payment",
+			),
+			READ,
+		),
+	},
+	"refund": {
+		"Sales Invoice": BOOK,
+		"Payment Entry": BOOK,
+		**dict.fromkeys(
+			(
+				"Sales Order",
+				"Delivery Note",
+				"Customer",
+				"Item",
+				"Company",
+				"Account",
+				"Cost Center",
+				"Currency",
+				"Mode of Payment",
+				"Warehouse",
+			),
+			READ,
+		),
+	},
+	"submission": {
+		"Lead": WRITE,
+		"Communication": WRITE,
+		**dict.fromkeys(("Customer", "Contact", "Country", "Lead Source"), READ),
+	},
+	"post": {
+		"Blog Post": KEEP,
+		"Blog Category": WRITE,
+		"Blogger": WRITE,
+	},
+	"page": {"Web Page": KEEP},
+}
+"""What each entity's work needs. Rights are those of Frappe's permissions."""
+
+TOKENED = (
+	"Customer",
+	"Contact",
+	"Address",
+	"Item",
+	"Item Price",
+	"Item Group",
+	"Sales Order",
+	"Sales Invoice",
+	"Delivery Note",
+	"Payment Entry",
+	"Lead",
+	"Communication",
+	"Blog Post",
+	"Blog Category",
+	"Web Page",
+)
+"""Doctypes that carry the op token of the creation they came from."""
+
+LINKED = ("Customer", "Item", "Item Group", "Sales Order", "Lead", "Blog Post", "Web Page")
+"""Doctypes that carry a link to the shop's record, for people."""
+
+TO_ERPNEXT, TO_WORDPRESS, BOTH, OFF = "to_erpnext", "to_wordpress", "both", "off"
+DIRECTIONS = (BOTH, TO_ERPNEXT, TO_WORDPRESS, OFF)
+
+
+def narrowed(direction: str, to: str) -> str:
+	"""Return what both of two directions allow; empty text allows everything."""
+	if not to or to in (direction, BOTH):
+		return direction
+	return to if direction == BOTH else OFF
+
+
+def rights(directions: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+	"""Return what the bridge's user may do, by doctype.
+
+	Args:
+		directions: by entity; of one that only goes to WordPress the documents are read and never written.
+	"""
+	may: dict[str, set[str]] = {}
+	for entity, direction in directions.items():
+		if direction == OFF:
+			continue
+		for doctype, given in ENTITIES[entity].items():
+			allowed = READ if direction == TO_WORDPRESS else given
+			may.setdefault(doctype, set()).update(allowed)
+	return {doctype: tuple(one for one in (*BOOK, "delete") if one in given) for doctype, given in may.items()}
+
+
+def unknown(entities: Iterable[str]) -> list[str]:
+	"""Return the names that are no entity's."""
+	return sorted(set(entities) - set(ENTITIES))

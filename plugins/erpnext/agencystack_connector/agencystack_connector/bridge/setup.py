@@ -1,0 +1,173 @@
+"""Makes a site ready for the bridge, and takes all of it away again: role, user, permissions, custom fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import frappe
+from frappe.custom.doctype.custom_field.custom_field import create_custom_fields
+from frappe.permissions import reset_perms, setup_custom_perms
+
+from agencystack_connector.bridge import settings
+from agencystack_connector.bridge.entities import BOOK, LINK_FIELD, LINKED, TOKEN_FIELD, TOKENED, rights
+
+ROLE = "AgencyStack Bridge"
+USER = "agencystack-bridge@agencystack.invalid"
+"""Nobody can log in as this user, and no mail to it arrives: ``.invalid`` is reserved for that (RFC 2606)."""
+
+_RIGHTS = (*BOOK, "delete")
+
+
+def ready(directions: Mapping[str, str]) -> str:
+	"""Make role, user, permissions and fields for these entities; return the user.
+
+	Args:
+		directions: by entity, once AgencyStack and the people here have both said theirs.
+	"""
+	_role()
+	_user()
+	permit(directions)
+	_fields()
+	return USER
+
+
+def permit(directions: Mapping[str, str]) -> None:
+	"""Give the bridge's role what these entities need, and nothing else."""
+	wanted = {doctype: given for doctype, given in rights(directions).items() if frappe.db.exists("DocType", doctype)}
+	had = set(frappe.get_all("Custom DocPerm", filters={"role": ROLE}, pluck="parent"))
+	for doctype in sorted(had - set(wanted)):
+		_forbid(doctype)
+	for doctype, given in sorted(wanted.items()):
+		_allow(doctype, given)
+
+
+def undo() -> None:
+	"""Take away what was made; the columns of the custom fields, and what is in them, stay."""
+	for doctype in set(frappe.get_all("Custom DocPerm", filters={"role": ROLE}, pluck="parent")):
+		_forbid(doctype)
+	for field in frappe.get_all("Custom Field", filters={"fieldname": ["in", [TOKEN_FIELD, LINK_FIELD]]}, pluck="name"):
+		frappe.delete_doc("Custom Field", field, ignore_permissions=True, force=True)
+	_leave()
+
+
+def _role() -> None:
+	if not frappe.db.exists("Role", ROLE):
+		role = frappe.new_doc("Role")
+		role.update({"role_name": ROLE, "desk_access": 1, "is_custom": 1})
+		role.insert(ignore_permissions=True)
+
+
+def _user() -> None:
+	if not frappe.db.exists("User", USER):
+		user = frappe.new_doc("User")
+		user.update({"email": USER, "first_name": "AgencyStack Bridge", "send_welcome_email": 0, "enabled": 1})
+		user.append("roles", {"role": ROLE})
+		user.flags.no_welcome_mail = True
+		user.insert(ignore_permissions=True)
+	user = frappe.get_doc("User", USER)
+	if [row.role for row in user.roles] != [ROLE]:
+		user.set("roles", [])
+		user.append("roles", {"role": ROLE})
+		user.save(ignore_permissions=True)
+
+
+def _leave() -> None:
+	"""Remove the user's role, and the role; the user stays where documents name it as their owner."""
+	if frappe.db.exists("User", USER):
+		user = frappe.get_doc("User", USER)
+		user.set("roles", [])
+		user.enabled = 0
+		user.save(ignore_permissions=True)
+	if frappe.db.exists("Role", ROLE):
+		frappe.delete_doc("Role", ROLE, ignore_permissions=True, force=True)
+
+
+def _allow(doctype: str, given: Sequence[str]) -> None:
+	# Once a doctype has one custom permission Frappe asks no others: its own are copied first.
+	setup_custom_perms(doctype)
+	row = {one: int(one in given) for one in _RIGHTS}
+	name = frappe.db.get_value("Custom DocPerm", {"parent": doctype, "role": ROLE, "permlevel": 0})
+	if name:
+		if any(frappe.db.get_value("Custom DocPerm", name, one) != value for one, value in row.items()):
+			frappe.db.set_value("Custom DocPerm", name, row)
+	else:
+		rule = frappe.new_doc("Custom DocPerm")
+		rule.update({"parent": doctype, "parenttype": "DocType", "parentfield": "permissions", "role": ROLE, **row})
+		# Frappe's defaults of a new rule allow more than is given here.
+		rule.update(dict.fromkeys(("report", "export", "import", "share", "print", "email", "amend"), 0))
+		rule.insert(ignore_permissions=True)
+	frappe.clear_cache(doctype=doctype)
+
+
+def _forbid(doctype: str) -> None:
+	"""Take our rule away; where the rest is what the doctype itself says, Frappe's own rules count again."""
+	frappe.db.delete("Custom DocPerm", {"parent": doctype, "role": ROLE})
+	if _rules("Custom DocPerm", doctype) == _rules("DocPerm", doctype):
+		reset_perms(doctype)
+	frappe.clear_cache(doctype=doctype)
+
+
+def _rules(kind: str, doctype: str) -> set[tuple[object, ...]]:
+	fields = (
+		"role",
+		"permlevel",
+		"if_owner",
+		*_RIGHTS,
+		"amend",
+		"report",
+		"export",
+		"import",
+		"share",
+		"print",
+		"email",
+	)
+	return {tuple(row) for row in frappe.get_all(kind, filters={"parent": doctype}, fields=list(fields), as_list=True)}
+
+
+def _fields() -> None:
+	"""Make the custom fields; those that are there are left as they are."""
+	wanted: dict[str, list[dict[str, object]]] = {}
+	for doctype in TOKENED:
+		wanted.setdefault(doctype, []).append(
+			{
+				"fieldname": TOKEN_FIELD,
+				"label": "AgencyStack Token",
+				"fieldtype": "Data",
+				"unique": 1,
+				"no_copy": 1,
+				"hidden": 1,
+				"read_only": 1,
+				"print_hide": 1,
+				"report_hide": 1,
+				"description": "Names the write of the data bridge that made this document.",
+			}
+		)
+	for doctype in LINKED:
+		wanted.setdefault(doctype, []).append(
+			{
+				"fieldname": LINK_FIELD,
+				"label": "In WordPress",
+				"fieldtype": "Data",
+				"options": "URL",
+				"no_copy": 1,
+				"read_only": 1,
+				"print_hide": 1,
+				"allow_on_submit": 1,
+			}
+		)
+	missing = {
+		doctype: [field for field in fields if not frappe.get_meta(doctype).has_field(field["fieldname"])]
+		for doctype, fields in wanted.items()
+		if frappe.db.exists("DocType", doctype)
+	}
+	create_custom_fields({doctype: fields for doctype, fields in missing.items() if fields}, ignore_validate=True)
+
+
+def empty() -> None:
+	"""Forget pairing, keys and marks."""
+	stored = frappe.get_doc(settings.DOCTYPE)
+	stored.update(dict.fromkeys(("pairing", "hook_url", "bridge_user", "key_id", "key_secret"), ""))
+	stored.update(dict.fromkeys(("old_key_id", "old_key_secret"), ""))
+	stored.set("entities", [])
+	stored.save(ignore_permissions=True)
+	frappe.db.delete(settings.CHANGE)
