@@ -1,4 +1,7 @@
-"""The bridge's calls: ``/api/method/agencystack_connector.bridge.<call>``, each a signed POST with a JSON object."""
+"""The bridge's calls: ``/api/method/agencystack_connector.bridge.<call>``, each a signed POST with a JSON object.
+
+``configure``, ``clear`` and ``state`` are AgencyStack's, with the API key of a System Manager.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from typing import Any
 import frappe
 
 from agencystack_connector.bridge import calls, digests, groups, outbox, reading, settings
+from agencystack_connector.bridge.admin import clear, configure, state
 from agencystack_connector.bridge.calls import BadCall, names, signed
+
+__all__ = ["apply", "changes", "clear", "configure", "digest", "documents", "find", "rows", "select", "state", "walk"]
 
 MOST_CHANGES = 2000
 

@@ -9,9 +9,6 @@ WRITE = (*READ, "write", "create")
 KEEP = (*WRITE, "delete")
 BOOK = (*WRITE, "submit", "cancel")
 
-TOKEN_FIELD = "agencystack_token"  # noqa: S105 - the name of a custom field
-LINK_FIELD = "agencystack_wordpress_url"
-
 ENTITIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 	"category": {"Item Group": KEEP},
 	"customer": {
@@ -109,28 +106,6 @@ ENTITIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 	"page": {"Web Page": KEEP},
 }
 """What each entity's work needs. Rights are those of Frappe's permissions."""
-
-TOKENED = (
-	"Customer",
-	"Contact",
-	"Address",
-	"Item",
-	"Item Price",
-	"Item Group",
-	"Sales Order",
-	"Sales Invoice",
-	"Delivery Note",
-	"Payment Entry",
-	"Lead",
-	"Communication",
-	"Blog Post",
-	"Blog Category",
-	"Web Page",
-)
-"""Doctypes that carry the op token of the creation they came from."""
-
-LINKED = ("Customer", "Item", "Item Group", "Sales Order", "Lead", "Blog Post", "Web Page")
-"""Doctypes that carry a link to the shop's record, for people."""
 
 TO_ERPNEXT, TO_WORDPRESS, BOTH, OFF = "to_erpnext", "to_wordpress", "both", "off"
 DIRECTIONS = (BOTH, TO_ERPNEXT, TO_WORDPRESS, OFF)

@@ -11,7 +11,7 @@ from frappe.model import default_fields
 
 from agencystack_connector.bridge import outbox, quiet
 from agencystack_connector.bridge.calls import BadCall, allow
-from agencystack_connector.bridge.entities import TOKEN_FIELD
+from agencystack_connector.bridge.fields import TOKEN as TOKEN_FIELD
 from agencystack_connector.bridge.marking import marks
 from agencystack_connector.bridge.marks import item_kind
 from agencystack_connector.bridge.steps import (
@@ -174,7 +174,7 @@ class _Work:
 		values = resolved(dict(step.values), self.made)
 		name = values.pop("name", None)
 		source = resolved(step.source, self.made)
-		return self._inserted(_mapped(step.method, source), values, name)
+		return self._inserted(_mapped(step, source), values, name)
 
 	def update(self, step: Step) -> Any:
 		doc = self._there(step)
@@ -229,13 +229,12 @@ _DO = {
 }
 
 
-def _mapped(method: str, source: str) -> Any:
+def _mapped(step: Step, source: str) -> Any:
 	"""Return the unsaved document that ERPNext makes of another."""
-	make = frappe.get_attr(method)
-	if method.endswith(".get_payment_entry"):
-		of = next((one for one in ("Sales Order", "Sales Invoice") if frappe.db.exists(one, source)), "Sales Order")
-		return make(of, source)
-	return make(source)
+	make, arguments = frappe.get_attr(step.method), dict(step.arguments)
+	if "dt" in arguments:
+		return make(arguments.pop("dt"), source, **arguments)
+	return make(source, **arguments)
 
 
 def _refuse_unknown(of: str, values: Mapping[str, Any]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import frappe
-from frappe.utils import get_datetime_str
+from frappe.utils import get_datetime_str, get_system_timezone
 
 from agencystack_connector.bridge import digests
 from agencystack_connector.bridge.calls import BadCall, doctype, names
-from agencystack_connector.bridge.entities import TOKEN_FIELD
+from agencystack_connector.bridge.fields import TOKEN as TOKEN_FIELD
 
 MOST_WALKED = 5000
 _CHILD_ORDER = "parent asc, idx asc"
@@ -29,6 +31,9 @@ def documents(of: str, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
 			document[field.fieldname] = []
 		for row in _children(field, of, shown):
 			shown[row["parent"]][field.fieldname].append({"doctype": field.options, **_without(row, ())})
+	zone = ZoneInfo(get_system_timezone())
+	for document in shown.values():
+		document["agencystack_modified_utc"] = in_utc(document["modified"], zone)
 	for name, row_digest in digests.of_names(of, list(shown)).items():
 		if name in shown:
 			shown[name]["agencystack_row"] = row_digest
@@ -91,6 +96,11 @@ def filters_of(body: Mapping[str, Any]) -> list[Any]:
 	if not isinstance(filters, list) or not all(isinstance(one, list) and len(one) in (3, 4) for one in filters):
 		raise BadCall("filters must be a list of [field, operator, value]")
 	return filters
+
+
+def in_utc(moment: datetime, zone: ZoneInfo) -> str:
+	"""Return one of Frappe's times, which are the site's, as UTC text."""
+	return moment.replace(tzinfo=zone).astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 def _walked(of: str, filters: Sequence[Any], limit: int) -> list[Any]:

@@ -8,8 +8,8 @@ import frappe
 from frappe.custom.doctype.custom_field.custom_field import create_custom_fields
 from frappe.permissions import reset_perms, setup_custom_perms
 
-from agencystack_connector.bridge import settings
-from agencystack_connector.bridge.entities import BOOK, LINK_FIELD, LINKED, TOKEN_FIELD, TOKENED, rights
+from agencystack_connector.bridge import fields, settings
+from agencystack_connector.bridge.entities import BOOK, rights
 
 ROLE = "AgencyStack Bridge"
 USER = "agencystack-bridge@agencystack.invalid"
@@ -45,7 +45,7 @@ def undo() -> None:
 	"""Take away what was made; the columns of the custom fields, and what is in them, stay."""
 	for doctype in set(frappe.get_all("Custom DocPerm", filters={"role": ROLE}, pluck="parent")):
 		_forbid(doctype)
-	for field in frappe.get_all("Custom Field", filters={"fieldname": ["in", [TOKEN_FIELD, LINK_FIELD]]}, pluck="name"):
+	for field in frappe.get_all("Custom Field", filters={"fieldname": ["in", sorted(fields.names())]}, pluck="name"):
 		frappe.delete_doc("Custom Field", field, ignore_permissions=True, force=True)
 	_leave()
 
@@ -126,41 +126,12 @@ def _rules(kind: str, doctype: str) -> set[tuple[object, ...]]:
 
 def _fields() -> None:
 	"""Make the custom fields; those that are there are left as they are."""
-	wanted: dict[str, list[dict[str, object]]] = {}
-	for doctype in TOKENED:
-		wanted.setdefault(doctype, []).append(
-			{
-				"fieldname": TOKEN_FIELD,
-				"label": "AgencyStack Token",
-				"fieldtype": "Data",
-				"unique": 1,
-				"no_copy": 1,
-				"hidden": 1,
-				"read_only": 1,
-				"print_hide": 1,
-				"report_hide": 1,
-				"description": "Names the write of the data bridge that made this document.",
-			}
-		)
-	for doctype in LINKED:
-		wanted.setdefault(doctype, []).append(
-			{
-				"fieldname": LINK_FIELD,
-				"label": "In WordPress",
-				"fieldtype": "Data",
-				"options": "URL",
-				"no_copy": 1,
-				"read_only": 1,
-				"print_hide": 1,
-				"allow_on_submit": 1,
-			}
-		)
 	missing = {
-		doctype: [field for field in fields if not frappe.get_meta(doctype).has_field(field["fieldname"])]
-		for doctype, fields in wanted.items()
+		doctype: [field for field in all_of_it if not frappe.get_meta(doctype).has_field(field["fieldname"])]
+		for doctype, all_of_it in fields.wanted().items()
 		if frappe.db.exists("DocType", doctype)
 	}
-	create_custom_fields({doctype: fields for doctype, fields in missing.items() if fields}, ignore_validate=True)
+	create_custom_fields({doctype: new for doctype, new in missing.items() if new}, ignore_validate=True)
 
 
 def empty() -> None:

@@ -35,6 +35,9 @@ MAPPERS: Mapping[str, str] = {
 }
 """ERPNext's own functions that make a document of another, and what they make. No others are called."""
 
+ARGUMENTS = frozenset({"dt", "party_amount", "bank_account", "bank_amount", "payment_type", "reference_date", "args"})
+"""What these functions may be told beside their source; ``ignore_permissions`` is not among them."""
+
 _OF_A_LINE = re.compile(r"<\s*(br|/p|/div|/li|/tr)\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -66,6 +69,7 @@ class Step:
 	modified: str = ""
 	method: str = ""
 	source: str | Made = ""
+	arguments: Mapping[str, Any] = field(default_factory=dict)
 
 	def __str__(self) -> str:
 		return f"{self.action} {self.doctype}"
@@ -132,9 +136,11 @@ def _step(given: object) -> Step:
 		raise BadGroup(f"{action} needs a doctype, and values that are an object")
 	if action not in MAKES and not given.get("name"):
 		raise BadGroup(f"{action} {of} needs a name")
-	method = str(given.get("method") or "")
+	method, arguments = str(given.get("method") or ""), given.get("arguments") or {}
 	if action == "map" and MAPPERS.get(method) != of:
 		raise BadGroup(f"{method!r} may not be called to make a {of}")
+	if not isinstance(arguments, dict) or set(arguments) - ARGUMENTS:
+		raise BadGroup(f"{method} may be given {', '.join(sorted(ARGUMENTS))} and nothing else")
 	return Step(
 		action=action,
 		doctype=of,
@@ -144,6 +150,7 @@ def _step(given: object) -> Step:
 		modified=str(given.get("modified") or ""),
 		method=method,
 		source=_reference(given.get("source")),
+		arguments=arguments,
 	)
 
 

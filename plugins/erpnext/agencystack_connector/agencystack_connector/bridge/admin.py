@@ -8,7 +8,8 @@ import frappe
 
 from agencystack_connector import __version__
 from agencystack_connector.bridge import calls, hint, outbox, settings, setup
-from agencystack_connector.bridge.entities import DIRECTIONS, TOKEN_FIELD, TOKENED, unknown
+from agencystack_connector.bridge.entities import DIRECTIONS, unknown
+from agencystack_connector.bridge.fields import TOKEN, TOKENED
 
 MOST_KEYS = 2
 SHORTEST_SECRET = 32
@@ -58,7 +59,7 @@ def state() -> dict[str, Any]:
 		"instance": now.instance,
 		"pairing": now.pairing,
 		"hook_url": now.hook_url,
-		"key_ids": [key_id for key_id in (stored.key_id, stored.old_key_id) if key_id],
+		"keys": [key_id for key_id in (stored.key_id, stored.old_key_id) if key_id],
 		"user": now.user,
 		"entities": dict(now.directions),
 		"narrowed": {"revision": now.revision, "entities": dict(now.narrowed)},
@@ -75,7 +76,7 @@ def _missing() -> list[str]:
 	return [
 		doctype
 		for doctype in TOKENED
-		if not frappe.db.exists("DocType", doctype, cache=True) or not frappe.get_meta(doctype).has_field(TOKEN_FIELD)
+		if not frappe.db.exists("DocType", doctype, cache=True) or not frappe.get_meta(doctype).has_field(TOKEN)
 	]
 
 
