@@ -1,0 +1,321 @@
+"""Orders as WooCommerce keeps them. Amounts of lines, shipping and fees are net, whatever the shop's prices are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from agencystack.bridge import normal
+from agencystack.bridge.entities import order_status
+from agencystack.bridge.entities.order import rows, total
+from agencystack.bridge.entities.waiting import Waits
+from agencystack.bridge.money import NotExact, Unit
+from agencystack.bridge.record import Fields, Presence, Ref, Value
+from agencystack.bridge.settings import Guests
+from agencystack.bridge.side import Action, Operation, Outcome, Result
+from agencystack.bridge.sides.wordpress.form import WordPressForm
+from agencystack.bridge.sides.wordpress.records import Kind, Native, Records, Write, Written
+
+DRAFT = "checkout-draft"
+"""Nobody sees such an order, nothing is mailed or taken from stock, and WooCommerce deletes what stays in it."""
+
+_NAMES = ("first_name", "last_name", "company")
+_PLACES = ("address_1", "address_2", "city", "state", "postcode", "country")
+_ADDRESS = (*_NAMES, *_PLACES, "email", "phone")
+_UNCOUNTED = {"key": "_order_stock_reduced", "value": "yes"}
+"""The Sales Order has taken the stock already, and ERPNext's stock reaches the shop by itself."""
+
+
+class OrderOnWordPress(WordPressForm):
+    """WooCommerce's orders.
+
+    Args:
+        records: the way to its records.
+        site: the pairing's short name; names of Sales Orders begin with it.
+        guests: who an order without an account belongs to.
+    """
+
+    entity = "order"
+    kind = Kind.ORDER
+
+    def __init__(self, records: Records, site: str, guests: Guests | None = None) -> None:
+        super().__init__(records)
+        self.site = site
+        self.guests = guests or Guests()
+
+    def presence(self, native: Native) -> Presence:
+        """Return whether an order is whole: WooCommerce saves its parts one by one, and shows it meanwhile.
+
+        Killed while it saved, an order stays with a total of 0.00 and lines that are worth more, or with none at all
+        (``contract/wordpress/wc-kill9.json``); a gift is one whose lines are worth nothing too.
+        """
+        found = super().presence(native)
+        if found is not Presence.PRESENT:
+            return found
+        unfinished = native.get("status") in order_status.UNFINISHED or _looks_half_written(native)
+        return Presence.HALF if unfinished else found
+
+    def fields(self, native: Native) -> Fields:
+        """Return the canonical values of an order."""
+        return {
+            "shop_id": str(native["id"]),
+            "number": normal.line(native.get("number")),
+            "customer": customer(native, self.guests),
+            "placed": normal.utc(native.get("date_created_gmt")),
+            "currency": str(native.get("currency") or "").upper() or None,
+            "prices_include_tax": bool(native.get("prices_include_tax")),
+            "content": content(native),
+            "payment": {
+                "method": normal.line(native.get("payment_method")),
+                "title": normal.line(native.get("payment_method_title")),
+                "transaction": normal.line(native.get("transaction_id")),
+                "paid": normal.utc(native.get("date_paid_gmt")),
+            },
+            "billing": address(native.get("billing")),
+            "shipping_address": address(native.get("shipping")),
+            "note": normal.text(native.get("customer_note")),
+            "status": str(native.get("status") or "") or None,
+        }
+
+    def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
+        """An order is found by the id the Sales Order keeps of it."""
+        return [{"include": str(fields["shop_id"]), "status": "any"}] if fields.get("shop_id") else []
+
+    def values(self, fields: Fields, native: Native | None) -> Native:
+        """Return what REST is sent to make an order, or to change the given fields of one."""
+        body: dict[str, Any] = {}
+        if fields.get("currency"):
+            body["currency"] = fields["currency"]
+        if "customer" in fields:
+            body["customer_id"] = _account(fields["customer"])
+        for ours, theirs in (("billing", "billing"), ("shipping_address", "shipping")):
+            if sent := _sent_address(fields.get(ours)):
+                body[theirs] = sent
+        if "note" in fields:
+            body["customer_note"] = fields["note"] or ""
+        if "status" in fields:
+            body["status"] = fields["status"]
+        if native is None:
+            return {**body, **_goods(fields["content"]), "status": DRAFT, "meta_data": [_UNCOUNTED]}
+        if "content" in fields:
+            raise Waits(
+                "lines or amounts of this order were changed in ERPNext after it was placed in the shop",
+                "edit the order in WooCommerce to the same lines, or take the change back in ERPNext",
+            )
+        return body
+
+    def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
+        """Carry operations out; a new order is seen by nobody until its total is known to be equal to the cent."""
+        outcomes: dict[str, Outcome] = {}
+        writes = []
+        for one in operations:
+            try:
+                writes.append(self.write_of(one))
+            except Waits as waits:
+                outcomes[one.token] = waits.outcome(one.token)
+        written = self.records.write(writes) if writes else {}
+        done = [one for one in operations if one.token in written]
+        made = {one.token: one for one in done if _is_draft(one, written[one.token])}
+        for one in done:
+            if one.token not in made:
+                outcomes[one.token] = self._outcome(one, written[one.token])
+        return {**outcomes, **self._decided(list(made.values()), written)}
+
+    def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        """Return ids by op token; an order whose total was not compared yet is not made yet."""
+        found = super().find(tokens)
+        natives = self.records.fetch(self.kind, list(found.values())) if found else {}
+        return {token: id_ for token, id_ in found.items() if natives.get(id_, {}).get("status") != DRAFT}
+
+    def _decided(self, made: Sequence[Operation], written: Mapping[str, Written]) -> Mapping[str, Outcome]:
+        decisions: dict[str, Outcome] = {}
+        second: dict[str, tuple[Operation, Write]] = {}
+        for one in made:
+            native = cast(Native, written[one.token].native)
+            try:
+                _compare(one, native)
+                status = str(one.fields.get("status") or order_status.ON_HOLD)
+                write = self._next(one, native, "update", {"status": status})
+            except Waits as waits:
+                decisions[one.token] = waits.outcome(one.token)
+                write = self._next(one, native, "delete", {})
+            second[write.token] = (one, write)
+        answers = self.records.write([write for _, write in second.values()]) if second else {}
+        for token, (one, write) in second.items():
+            if write.action == "update":
+                decisions[one.token] = replace(self._outcome(one, answers[token]), token=one.token)
+        return decisions
+
+    def _next(self, operation: Operation, native: Native, action: str, values: Native) -> Write:
+        token = operation.token[:12] + hashlib.sha256(f"{operation.token} {action}".encode()).hexdigest()[:20]
+        return Write(token, self.kind, action, id=str(native["id"]), values=values, notify=operation.notify)
+
+
+def customer(native: Native, guests: Guests) -> Value:
+    """Return whose order it is: the account's, else by the guests' policy (nobody's where one customer stands for all).
+
+    An e-mail address that somebody typed is not verified: the customer of that address is asked, never overwritten.
+    """
+    if native.get("customer_id"):
+        return Ref("customer", str(native["customer_id"]))
+    if guests.policy == "one_customer":
+        return None
+    email = normal.email(native.get("billing", {}).get("email"))
+    if guests.policy == "by_email" and email:
+        return Ref("customer", f"guest:{email}")
+    return Ref("customer", f"guest-order:{native['id']}")
+
+
+def content(native: Native) -> Value:
+    """Return what was ordered and what it costs, as one value."""
+    codes = {str(one.get("rate_id")): one.get("rate_code") for one in native.get("tax_lines", ())}
+    digits = _digits(native)
+    return {
+        "lines": tuple(_line(one, codes, digits) for one in native.get("line_items", ())),
+        "shipping": tuple(
+            {
+                "id": str(one["id"]),
+                "title": normal.line(one.get("method_title")),
+                "method": normal.line(one.get("method_id")),
+                "total": normal.money(one.get("total"), digits),
+            }
+            for one in native.get("shipping_lines", ())
+        ),
+        "fees": tuple(
+            {
+                "id": str(one["id"]),
+                "name": normal.line(one.get("name")),
+                "total": normal.money(one.get("total"), digits),
+            }
+            for one in native.get("fee_lines", ())
+        ),
+        "coupons": tuple(
+            {"code": normal.line(one.get("code")), "discount": normal.money(one.get("discount"), digits)}
+            for one in native.get("coupon_lines", ())
+        ),
+        "taxes": tuple(_tax(one, digits) for one in native.get("tax_lines", ())),
+        "total": normal.money(native.get("total"), digits),
+    }
+
+
+def address(told: Mapping[str, Any] | None) -> Value:
+    """Return an address as the order holds it; ``None`` where nothing of it is filled in."""
+    found = {name: normal.line((told or {}).get(name)) for name in _ADDRESS}
+    return found if any(value for name, value in found.items() if name != "country") else None
+
+
+def _line(one: Mapping[str, Any], codes: Mapping[str, Any], digits: int) -> dict[str, Value]:
+    return {
+        "id": str(one["id"]),
+        "product": _product(one),
+        "name": normal.line(one.get("name")),
+        "sku": normal.line(one.get("sku")),
+        "quantity": normal.quantity(one.get("quantity")),
+        "subtotal": normal.money(one.get("subtotal"), digits),
+        "total": normal.money(one.get("total"), digits),
+        "taxes": tuple(
+            {"code": codes.get(str(tax.get("id"))), "amount": normal.money(tax.get("total"), digits)}
+            for tax in one.get("taxes", ())
+            if tax.get("total") not in ("", None)
+        ),
+    }
+
+
+def _tax(one: Mapping[str, Any], digits: int) -> dict[str, Value]:
+    parts = [normal.number(one.get(name)) or 0 for name in ("tax_total", "shipping_tax_total")]
+    return {
+        "code": normal.line(one.get("rate_code")),
+        "label": normal.line(one.get("label")),
+        "percent": normal.quantity(one.get("rate_percent")),
+        "compound": bool(one.get("compound")),
+        "amount": normal.money(sum(parts), digits),
+    }
+
+
+def _product(one: Mapping[str, Any]) -> Value:
+    if one.get("variation_id"):
+        return Ref("variation", str(one["variation_id"]))
+    return Ref("product", str(one["product_id"])) if one.get("product_id") else None
+
+
+def _digits(native: Native) -> int:
+    """Return how many digits an order's amounts have: as many as WooCommerce shows, and at least the currency's.
+
+    The shop's setting decides, not the currency (``wc-money-*-JPY-order-on-CHF-shop``): 52.34 yen must be seen as such.
+    """
+    shown = str(native.get("total") or "")
+    return max(len(shown.partition(".")[2]), normal.digits_of(str(native.get("currency") or "")))
+
+
+def _looks_half_written(native: Native) -> bool:
+    priced = [*native.get("line_items", ()), *native.get("shipping_lines", ()), *native.get("fee_lines", ())]
+    if normal.number(native.get("total")) != 0:
+        return False
+    return not priced or sum(normal.number(one.get("total")) or 0 for one in priced) > 0
+
+
+def _account(ref: Value) -> int:
+    return int(ref.id) if isinstance(ref, Ref) and ref.id.isdigit() else 0
+
+
+def _sent_address(told: Value) -> dict[str, Any]:
+    if not isinstance(told, Mapping):
+        return {}
+    return {name: told.get(name) or "" for name in _ADDRESS if name in told and (name != "email" or told[name])}
+
+
+def _goods(told: Value) -> dict[str, Any]:
+    return {
+        "line_items": [_sent_line(one) for one in rows(told, "lines")],
+        "shipping_lines": [
+            {"method_id": one.get("method") or "other", "method_title": one.get("title") or "", "total": one["total"]}
+            for one in rows(told, "shipping")
+        ],
+        "fee_lines": [{"name": one.get("name") or "", "total": one["total"]} for one in rows(told, "fees")],
+    }
+
+
+def _sent_line(one: Mapping[str, Any]) -> dict[str, Any]:
+    product = one.get("product")
+    if not isinstance(product, Ref):
+        raise Waits(
+            f"the line “{one.get('name')}” names no product of the shop",
+            "WooCommerce has no lines of free text: share its Item with the shop, or enter it as the fee item",
+        )
+    quantity = normal.number(one.get("quantity"))
+    if quantity is None or quantity != quantity.to_integral_value():
+        raise Waits(
+            f"the line “{one.get('name')}” has the quantity {one.get('quantity')}",
+            "WooCommerce sells whole pieces only: use a unit of which whole numbers are sold",
+        )
+    key = "variation_id" if product.entity == "variation" else "product_id"
+    subtotal = one.get("subtotal") or one["total"]
+    return {key: int(product.id), "quantity": int(quantity), "subtotal": subtotal, "total": one["total"]}
+
+
+def _is_draft(operation: Operation, written: Written) -> bool:
+    native = written.native
+    created = operation.action is Action.CREATE and written.result is Result.DONE
+    return created and native is not None and native.get("status") == DRAFT
+
+
+def _compare(operation: Operation, native: Native) -> None:
+    """Make sure WooCommerce, which taxes by its own rates, comes to the total of the Sales Order.
+
+    Raises:
+        Waits: it does not.
+    """
+    unit = Unit.of(str(operation.fields["currency"]))
+    try:
+        meant, came = total(operation.fields["content"], unit), unit.whole(native.get("total"))
+    except NotExact as error:
+        raise Waits(str(error), "correct the amount in ERPNext") from error
+    if meant != came:
+        raise Waits(
+            f"the Sales Order's total is {unit.text(meant)} {unit.currency}, WooCommerce would make "
+            f"{unit.text(came)} of it (tax {native.get('total_tax')})",
+            "give the Sales Order the taxes the shop calculates for these products and this address, or correct the "
+            "shop's tax rates; no order was left in the shop",
+        )

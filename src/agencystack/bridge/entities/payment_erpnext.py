@@ -1,0 +1,213 @@
+"""Payments as ERPNext keeps them: a Payment Entry against the Sales Order, or against its invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agencystack.bridge import normal
+from agencystack.bridge.entities.order_document import day
+from agencystack.bridge.entities.order_lookup import Filters, Lookup
+from agencystack.bridge.entities.waiting import Waits
+from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
+from agencystack.bridge.record import Fields, Observed, Ref
+from agencystack.bridge.settings import Accounting, Payment
+from agencystack.bridge.side import Action, Operation
+from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Saved, Step
+from agencystack.bridge.sides.erpnext.form import Native
+
+PAYMENT_ENTRY = "Payment Entry"
+MAKE = "erpnext.accounts.doctype.payment_entry.payment_entry.get_payment_entry"
+
+
+class PaymentOnErpNext(WaitingErpNextForm):
+    """ERPNext's payments of customers.
+
+    Args:
+        documents: the way to its documents.
+        accounting: how the books are kept.
+        site: the pairing's short name.
+    """
+
+    entity = "payment"
+    doctype = PAYMENT_ENTRY
+    which = (("payment_type", "=", "Receive"), ("party_type", "=", "Customer"))
+
+    def __init__(self, documents: Documents, accounting: Accounting, site: str) -> None:
+        super().__init__(documents)
+        self.accounting, self.site = accounting, site
+        self.lookup = Lookup(documents, accounting)
+        self._orders: Mapping[str, Document] = {}
+
+    def fields(self, native: Native) -> Fields:
+        """Return the canonical values of a payment."""
+        document = native.document
+        orders = [
+            str(one["reference_name"])
+            for one in document.get("references", ())
+            if one.get("reference_doctype") == "Sales Order"
+        ]
+        currency = str(document.get("paid_from_account_currency") or self.accounting.currency)
+        return {
+            "reference": normal.line(document.get("reference_no")),
+            "order": Ref("order", orders[0]) if orders else None,
+            "amount": normal.money(document.get("paid_amount"), normal.digits_of(currency)),
+            "currency": currency,
+            "method": normal.line(document.get("mode_of_payment")),
+            "paid": normal.day(document.get("posting_date")),
+        }
+
+    def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
+        """A payment is found by its transaction."""
+        return ([["reference_no", "=", fields["reference"]], ["docstatus", "<", 2]],) if fields.get("reference") else ()
+
+    def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
+        """Fetch the Sales Orders that were paid."""
+        self._orders = orders_of(self.documents, operations)
+
+    def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
+        """Return what is done for an operation: a payment is entered once, and never changed."""
+        if operation.action is not Action.CREATE:
+            return ()
+        fields = operation.fields
+        order = self._order(fields)
+        where = way_of_paying(fields.get("method"), self.accounting)
+        values = {
+            "posting_date": day(str(fields["paid"]), self.accounting).isoformat(),
+            "reference_no": fields["reference"],
+            "reference_date": day(str(fields["paid"]), self.accounting).isoformat(),
+            "mode_of_payment": where.mode,
+        }
+        return [self._entry(fields, order, where, values), *self._submission(order)]
+
+    def checked(self, operation: Operation, after: Observed | None) -> None:
+        """Make sure the amount is the shop's, where it was paid in the account's currency."""
+        if operation.action is not Action.CREATE or after is None or not after.fields:
+            return
+        meant, came = operation.fields, after.fields
+        if meant["currency"] == came["currency"] and meant["amount"] != came["amount"]:
+            raise Waits(
+                f"{meant['amount']} {meant['currency']} were paid, ERPNext entered {came['amount']} ({after.id})",
+                f"look which other payment or return the Sales Order has, and correct {after.id} by hand",
+            )
+
+    def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
+        """Return what to tell a person when ERPNext refused."""
+        message, remedy = super().refusal(saved, operation)
+        if "fully paid" in saved.message or "unbilled" in saved.message:
+            return message, "the order is paid in ERPNext already: link that Payment Entry, or dismiss this one"
+        return message, remedy
+
+    def _order(self, fields: Fields) -> Document:
+        order = order_named(fields, self._orders)
+        if int(order.get("docstatus") or 0) == 2:
+            raise Waits(
+                f"the order was paid, and its Sales Order {order['name']} is cancelled",
+                f"amend {order['name']} and enter the payment for the amendment, or pay it back",
+            )
+        return order
+
+    def _entry(self, fields: Fields, order: Document, where: Payment, values: Mapping[str, Any]) -> Step:
+        if int(order.get("docstatus") or 0) == 0:
+            return self._unallocated(fields, order, where, values)
+        invoices = self.lookup.invoices_of(str(order["name"]))
+        open_ones = self._open(invoices)
+        source, kind = (open_ones[0], "Sales Invoice") if open_ones else (str(order["name"]), "Sales Order")
+        return Step(
+            "map",
+            PAYMENT_ENTRY,
+            values=values,
+            called="main",
+            method=MAKE,
+            source=source,
+            arguments={"dt": kind, "bank_account": where.account},
+        )
+
+    def _unallocated(self, fields: Fields, order: Document, where: Payment, values: Mapping[str, Any]) -> Step:
+        """ERPNext takes no payment against a draft (PaymentEntry.validate_reference_documents): it stands alone."""
+        if fields["currency"] != self.accounting.currency:
+            raise Waits(
+                f"{fields['amount']} {fields['currency']} were paid for {order['name']}, which is a draft",
+                f"submit {order['name']} and retry: ERPNext then reckons the payment in {self.accounting.currency}",
+            )
+        return Step(
+            "insert",
+            PAYMENT_ENTRY,
+            values={
+                **values,
+                "payment_type": "Receive",
+                "company": self.accounting.company,
+                "party_type": "Customer",
+                "party": order["customer"],
+                "paid_from": receivable_of(self.documents, self.accounting),
+                "paid_to": where.account,
+                "paid_amount": float(str(fields["amount"])),
+                "received_amount": float(str(fields["amount"])),
+                "custom_remarks": 1,
+                "remarks": f"Paid in the shop for {order['name']} ({fields['reference']})",
+            },
+            called="main",
+        )
+
+    def _submission(self, order: Document) -> list[Step]:
+        if not self.accounting.submit:
+            return []
+        return [Step("submit", PAYMENT_ENTRY, Made("main"))]
+
+    def _open(self, invoices: Sequence[str]) -> list[str]:
+        if not invoices:
+            return []
+        filters: Filters = [["name", "in", list(invoices)], ["docstatus", "=", 1], ["outstanding_amount", ">", 0]]
+        return [str(one["name"]) for one in self.documents.select("Sales Invoice", filters, ["name"])]
+
+
+def orders_of(documents: Documents, operations: Sequence[Operation]) -> Mapping[str, Document]:
+    """Return the Sales Orders that operations on payments and refunds name."""
+    named = (one.fields.get("order") for one in operations)
+    names = {ref.id for ref in named if isinstance(ref, Ref)}
+    return documents.fetch("Sales Order", sorted(names)) if names else {}
+
+
+def order_named(fields: Fields, orders: Mapping[str, Document]) -> Document:
+    """Return the Sales Order a payment or refund is for.
+
+    Raises:
+        Waits: it is gone.
+    """
+    ref = fields.get("order")
+    order = orders.get(ref.id) if isinstance(ref, Ref) else None
+    if order is None:
+        raise Waits(
+            "the Sales Order this money belongs to is not there any more", "enter the payment in ERPNext by hand"
+        )
+    return order
+
+
+def way_of_paying(method: Any, accounting: Accounting) -> Payment:
+    """Return where the money of a payment method arrives.
+
+    Raises:
+        Waits: it is not set.
+    """
+    found = accounting.payments.get(str(method or "")) or accounting.payments.get("*")
+    if found is None:
+        raise Waits(
+            f"no account is set for the payment method {method or '(none)'}",
+            f"add it to the accounting settings (payments: {{{method or '*'}: {{mode: …, account: …}}}}) and retry",
+        )
+    return found
+
+
+def receivable_of(documents: Documents, accounting: Accounting) -> str:
+    """Return the account customers owe to.
+
+    Raises:
+        Waits: the company has none.
+    """
+    company = documents.fetch("Company", [accounting.company]).get(accounting.company, {})
+    if not company.get("default_receivable_account"):
+        raise Waits(
+            f"the company {accounting.company} has no default receivable account",
+            "set it in ERPNext (Company, Accounts)",
+        )
+    return str(company["default_receivable_account"])

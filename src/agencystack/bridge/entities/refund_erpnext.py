@@ -1,0 +1,159 @@
+"""Refunds as ERPNext keeps them: a Payment Entry of type Pay, and the return of the invoice it pays back.
+
+ERPNext refuses a payment back against a paid Sales Order (``contract/erpnext/32b_refund_more.json``); against the
+credit note it wants a negative allocation; without reference rows it takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agencystack.bridge import normal
+from agencystack.bridge.entities.order_document import day
+from agencystack.bridge.entities.order_lookup import Filters, Lookup
+from agencystack.bridge.entities.payment_erpnext import (
+    PAYMENT_ENTRY,
+    order_named,
+    orders_of,
+    receivable_of,
+    way_of_paying,
+)
+from agencystack.bridge.entities.refund_return import return_values
+from agencystack.bridge.entities.waiting import Waits
+from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
+from agencystack.bridge.record import Fields
+from agencystack.bridge.settings import Accounting
+from agencystack.bridge.side import Action, Operation
+from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Step
+from agencystack.bridge.sides.erpnext.form import Native
+
+INVOICE = "Sales Invoice"
+
+
+class RefundOnErpNext(WaitingErpNextForm):
+    """ERPNext's refunds.
+
+    Args:
+        documents: the way to its documents.
+        accounting: how the books are kept.
+        site: the pairing's short name.
+    """
+
+    entity = "refund"
+    doctype = PAYMENT_ENTRY
+    which = (("payment_type", "=", "Pay"), ("party_type", "=", "Customer"))
+
+    def __init__(self, documents: Documents, accounting: Accounting, site: str) -> None:
+        super().__init__(documents)
+        self.accounting, self.site = accounting, site
+        self.lookup = Lookup(documents, accounting)
+        self._orders: Mapping[str, Document] = {}
+
+    def fields(self, native: Native) -> Fields:
+        """Return the canonical values of a refund; what it gave back is told by its return alone."""
+        document = native.document
+        currency = str(document.get("paid_to_account_currency") or self.accounting.currency)
+        return {
+            "reference": normal.line(document.get("reference_no")),
+            "order": None,
+            "amount": normal.money(document.get("paid_amount"), normal.digits_of(currency)),
+            "currency": currency,
+            "method": normal.line(document.get("mode_of_payment")),
+            "content": None,
+            "reason": None,
+            "refunded": normal.day(document.get("posting_date")),
+        }
+
+    def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
+        """A refund is found by its id in the shop."""
+        return ([["reference_no", "=", fields["reference"]], ["docstatus", "<", 2]],) if fields.get("reference") else ()
+
+    def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        """Return ids by op token: where a return was made first, that one carries the token itself."""
+        found = self.documents.find(self.doctype, [*tokens, *(f"{token}-main" for token in tokens)]) if tokens else {}
+        return {token.removesuffix("-main"): name for token, name in found.items()}
+
+    def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
+        """Fetch the Sales Orders money was given back for."""
+        self._orders = orders_of(self.documents, operations)
+
+    def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
+        """Return what is done for an operation: a refund is entered once, and never changed."""
+        if operation.action is not Action.CREATE:
+            return ()
+        fields = operation.fields
+        order = order_named(fields, self._orders)
+        if not self.accounting.submit:
+            return [self._payment(fields, order, references=[])]
+        invoices = self._submitted(self.lookup.invoices_of(str(order["name"])))
+        if len(invoices) > 1:
+            raise Waits(
+                f"{order['name']} has several invoices ({', '.join(invoices)})",
+                "make the return of the right one in ERPNext by hand",
+            )
+        if not invoices:
+            return [self._payment(fields, order, references=[]), Step("submit", PAYMENT_ENTRY, Made("main"))]
+        return self._return(fields, order, invoices[0])
+
+    def _return(self, fields: Fields, order: Document, invoice: str) -> list[Step]:
+        document = self.documents.fetch(INVOICE, [invoice])[invoice]
+        returned = self._returned([str(row["name"]) for row in document["items"]])
+        values = return_values(fields, document, order, returned, self.accounting)
+        allocation = {
+            "reference_doctype": INVOICE,
+            "reference_name": Made("return"),
+            "allocated_amount": -float(str(fields["amount"])),
+        }
+        return [
+            Step("insert", INVOICE, values=values, called="return"),
+            Step("submit", INVOICE, Made("return")),
+            self._payment(fields, order, references=[allocation]),
+            Step("submit", PAYMENT_ENTRY, Made("main")),
+        ]
+
+    def _payment(self, fields: Fields, order: Document, references: Sequence[Mapping[str, Any]]) -> Step:
+        if fields["currency"] != self.accounting.currency:
+            raise Waits(
+                f"{fields['amount']} {fields['currency']} were given back for {order['name']}, in a foreign currency",
+                "enter the refund in ERPNext by hand, at the rate of exchange of that day",
+            )
+        where = way_of_paying(fields.get("method"), self.accounting)
+        on = day(str(fields["refunded"]), self.accounting).isoformat()
+        amount = float(str(fields["amount"]))
+        return Step(
+            "insert",
+            PAYMENT_ENTRY,
+            values={
+                "payment_type": "Pay",
+                "company": self.accounting.company,
+                "party_type": "Customer",
+                "party": order["customer"],
+                "paid_from": self.accounting.refund_account or where.account,
+                "paid_to": receivable_of(self.documents, self.accounting),
+                "paid_amount": amount,
+                "received_amount": amount,
+                "posting_date": on,
+                "reference_no": fields["reference"],
+                "reference_date": on,
+                "mode_of_payment": where.mode,
+                "custom_remarks": 1,
+                "remarks": f"Given back in the shop for {order['name']}: {fields.get('reason') or '(no reason)'}",
+                "references": list(references),
+            },
+            called="main",
+        )
+
+    def _submitted(self, invoices: Sequence[str]) -> list[str]:
+        if not invoices:
+            return []
+        filters: Filters = [["name", "in", list(invoices)], ["docstatus", "=", 1]]
+        return [str(one["name"]) for one in self.documents.select(INVOICE, filters, ["name"])]
+
+    def _returned(self, rows: Sequence[str]) -> Mapping[str, float]:
+        filters: Filters = [["sales_invoice_item", "in", list(rows)], ["docstatus", "=", 1]]
+        found = self.documents.select("Sales Invoice Item", filters, ["sales_invoice_item", "qty"], parent=INVOICE)
+        sums: dict[str, float] = {}
+        for one in found:
+            sums[str(one["sales_invoice_item"])] = sums.get(str(one["sales_invoice_item"]), 0) - float(one["qty"])
+        return sums
