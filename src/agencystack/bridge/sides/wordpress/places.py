@@ -11,7 +11,8 @@ from decimal import Decimal, InvalidOperation
 from agencystack.bridge.sides.wordpress.records import TOKEN_META, Kind, Native
 
 _EDIT = {"context": "edit"}
-_POSTS = {**_EDIT, "status": "publish,future,draft,pending,private,trash"}
+_EMBED = {"_embed": "author,wp:term,wp:featuredmedia"}
+_POSTS = {**_EDIT, **_EMBED, "status": "publish,future,draft,pending,private,trash"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Place:
     Args:
         route: its list.
         params: how every record is listed, whatever its state; what is in WooCommerce's bin is listed apart.
+        one: how one of it is read or written, so that it is shown alike.
         batch: whether its list takes batches.
         binned: how those in the bin are listed, where the list leaves them out.
         meta: whether REST stores meta we send, so that a creation can carry its token.
@@ -28,6 +30,7 @@ class Place:
 
     route: str
     params: Mapping[str, str] = field(default_factory=lambda: dict(_EDIT))
+    one: Mapping[str, str] = field(default_factory=lambda: dict(_EDIT))
     batch: bool = True
     binned: Mapping[str, str] | None = None
     meta: bool = True
@@ -39,14 +42,16 @@ PLACES: Mapping[Kind, Place] = {
     Kind.CUSTOMER: Place("wc/v3/customers", {**_EDIT, "role": "all"}),
     Kind.ORDER: Place("wc/v3/orders", {**_EDIT, "status": "any"}, binned={**_EDIT, "status": "trash"}),
     Kind.REFUND: Place("wc/v3/refunds", batch=False),
-    Kind.POST: Place("wp/v2/posts", _POSTS, batch=False),
-    Kind.PAGE: Place("wp/v2/pages", _POSTS, batch=False),
+    Kind.POST: Place("wp/v2/posts", _POSTS, {**_EDIT, **_EMBED}, batch=False),
+    Kind.PAGE: Place("wp/v2/pages", _POSTS, {**_EDIT, **_EMBED}, batch=False),
+    Kind.POST_CATEGORY: Place("wp/v2/categories", batch=False, meta=False),
 }
 """Variations are below their product, and refunds are made below their order; submissions need our plugin."""
 
 # What changes without anybody changing the record, or says the same in another way.
 _NOT_ITS_OWN = frozenset(
     {
+        "_embedded",
         "_links",
         "agencystack",
         "average_rating",

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     REFUND = "refund"
     POST = "post"
     PAGE = "page"
+    POST_CATEGORY = "post_category"
+    """A category of posts; it is found and made by name, never kept in step by itself."""
     SUBMISSION = "submission"
     """A form somebody filled in; our plugin keeps it, nothing else does."""
 
@@ -84,17 +86,23 @@ class Written:
 class Records(Protocol):
     """A way to WordPress's records. Every method raises Unavailable, AuthenticationFailed or BadAnswer."""
 
-    def fetch(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Native]:
+    def fetch(self, kind: Kind, ids: Sequence[str], *, orders_since: str = "") -> Mapping[str, Native]:
         """Return records by id; what does not exist is left out, what is in the bin is not.
 
         A variation's or refund's id alone is enough: the way finds its parent.
+
+        Args:
+            kind: what kind of records.
+            ids: their ids.
+            orders_since: id of an order; our plugin then tells how much of a product the orders from it on hold
+                (``agencystack.held``), REST alone does not.
         """
 
     def search(self, kind: Kind, params: Mapping[str, str]) -> Sequence[Native]:
         """Return the records a REST list answers (all pages) with parameters such as ``{"sku": "A"}``."""
 
     def find(self, kind: Kind, tokens: Sequence[str]) -> Mapping[str, str]:
-        """Return ids by op token of what creations of ours made."""
+        """Return ids by op token of what creations of ours made; the lowest, where a copy carries the token too."""
 
     def write(self, writes: Sequence[Write]) -> Mapping[str, Written]:
         """Carry out writes, each for itself; answers by token."""

@@ -35,7 +35,7 @@ class RestRecords:
 
     # Reading. -----------------------------------------------------------------------------------------------------
 
-    def fetch(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Native]:
+    def fetch(self, kind: Kind, ids: Sequence[str], *, orders_since: str = "") -> Mapping[str, Native]:
         """Return records by id; only what WordPress itself says does not exist is left out."""
         wanted = list(dict.fromkeys(id_ for id_ in ids if id_.isdigit()))
         if kind is Kind.VARIATION:
@@ -73,11 +73,10 @@ class RestRecords:
             return found
         since = min(token_time(one) for one in wanted) + timedelta(seconds=self.api.ahead) - _MARGIN
         for native in self._since(kind, since):
-            token = token_of(native)
+            token, id_ = token_of(native), str(native["id"])
             if token in wanted:
-                found[token] = str(native["id"])
-                if len(found) == len(wanted):
-                    break
+                # WooCommerce's "duplicate" copies meta: the record that was first is the one we made.
+                found[token] = min(id_, found.get(token, id_), key=int)
         return found
 
     def walk(self, kind: Kind, after: str, limit: int) -> Page:
@@ -137,7 +136,7 @@ class RestRecords:
         """Return what a list may hide: an order whose status belongs to a plugin that is off is still there by id."""
         if kind is Kind.REFUND:
             return None
-        native = self.api.one(f"{place.route}/{id_}", {"context": "edit"})
+        native = self.api.one(f"{place.route}/{id_}", place.one)
         return None if native is None or native.get("type") == "variation" else native
 
     def _variations(self, ids: Iterable[str]) -> dict[str, Native]:

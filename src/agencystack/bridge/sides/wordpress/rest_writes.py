@@ -179,9 +179,11 @@ class RestWrites:
         (write,) = batch.writes
         if write.action == "create":
             values = _encoded(with_token(write.kind, write.values, write.token))
-            answer = self._api.write("POST", batch.route, values)
+            answer = self._api.write("POST", batch.route, values, params=_shown(write.kind))
         elif write.action == "update":
-            answer = self._api.write("PUT", f"{batch.route}/{write.id}", _encoded(write.values))
+            answer = self._api.write(
+                "PUT", f"{batch.route}/{write.id}", _encoded(write.values), params=_shown(write.kind)
+            )
         else:
             answer = self._removed(batch.route, write)
         return {write.token: self._written(write, answer.data, answer.status)}
@@ -222,6 +224,11 @@ class RestWrites:
         if native is None or native["agencystack"]["token"] != write.token:
             return None
         return Written(write.token, Result.DONE, native)
+
+
+def _shown(kind: Kind) -> Mapping[str, str]:
+    """Return how the answer to a write shows a record: as reading it does."""
+    return PLACES[kind].one if kind in {Kind.POST, Kind.PAGE} else {}
 
 
 _TOO_LARGE = {

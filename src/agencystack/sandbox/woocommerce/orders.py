@@ -1,0 +1,421 @@
+"""Orders: how they are made, line by line and without a transaction, how they are edited, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from agencystack.sandbox.woocommerce import schema
+from agencystack.sandbox.woocommerce.coupons import Coupons
+from agencystack.sandbox.woocommerce.currencies import CURRENCIES
+from agencystack.sandbox.woocommerce.money import ZERO, amount, plain, tax_within, total
+from agencystack.sandbox.woocommerce.order_lines import line_shown
+from agencystack.sandbox.woocommerce.order_states import STATUSES, OrderStates
+from agencystack.sandbox.woocommerce.products import Products
+from agencystack.sandbox.woocommerce.state import State, secret_word
+from agencystack.sandbox.woocommerce.stock import Stock
+from agencystack.sandbox.woocommerce.totals import COUPON, FEE, LINE, SHIPPING, TAX, Totals, of
+from agencystack.sandbox.woocommerce.wire import Json, RestError
+
+ADDRESS = ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country")
+VERSION = "10.5.2"
+_TEXTS = ("payment_method", "payment_method_title", "transaction_id", "customer_note")
+_LINE = {"id": schema.integer, "quantity": schema.integer, "total": schema.string, "subtotal": schema.string}
+_ITEMS = {
+    "line_items": schema.items(product_id=schema.anything, **_LINE),
+    "shipping_lines": schema.items(id=schema.integer, method_title=schema.string, total=schema.string),
+    "fee_lines": schema.items(id=schema.integer, name=schema.string, total=schema.string),
+    "coupon_lines": schema.items(id=schema.integer, code=schema.string),
+}
+_ADDRESS = schema.item(**dict.fromkeys((*ADDRESS, "phone", "email"), schema.string))
+
+Stage = Callable[[str, Json], None]
+
+
+class Orders:
+    """The orders of a shop.
+
+    Args:
+        state: the shop's data.
+        products: its products.
+        totals: adds orders up.
+        stock: moves stock.
+        states: changes their states.
+        coupons: puts coupons on them.
+        stage: told how far the making of an order has come; whoever listens may look at the half of it, or end it.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        products: Products,
+        totals: Totals,
+        stock: Stock,
+        states: OrderStates,
+        coupons: Coupons,
+        stage: Stage,
+    ) -> None:
+        self._state = state
+        self._products = products
+        self._totals = totals
+        self._stock = stock
+        self._states = states
+        self._coupons = coupons
+        self._stage = stage
+
+    def get(self, id_: object, status: int = 404) -> Json:
+        """Return an order.
+
+        Raises:
+            RestError: there is none of that id (a refund is none).
+        """
+        order = self._state.data.orders.get(str(id_))
+        if order is None:
+            raise RestError("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", status)
+        return order
+
+    def create(self, body: Mapping[str, Any]) -> Json:
+        """Make an order: its row first, its lines after it, its totals last."""
+        self._check(body, ("auto-draft", *STATUSES, *self._state.data.statuses, "checkout-draft"))
+        for line in body.get("line_items") or ():
+            self._product_named(line)
+        order = self._begun(body)
+        self._take_fields(order, body)
+        self._stage("before_save", order)
+        self._state.data.orders[str(order["id"])] = order
+        self._stage("new_order", order)
+        self._take_lines(order, body)
+        self._stage("before_totals", order)
+        self._totals.add_up(order)
+        self._finish(order, body, creating=True)
+        return order
+
+    def update(self, order: Json, body: Mapping[str, Any]) -> None:
+        """Change an order; its date_modified moves whether anything changes or not."""
+        self._check(body, ("auto-draft", *STATUSES, *self._state.data.statuses, "checkout-draft"))
+        self._take_fields(order, body)
+        self._take_lines(order, body)
+        if any(body.get(name) is not None for name in (*_ITEMS, "billing", "shipping")):
+            self._totals.add_up(order)
+        self._finish(order, body, creating=False)
+
+    def _finish(self, order: Json, body: Mapping[str, Any], *, creating: bool) -> None:
+        if body.get("coupon_lines") is not None:
+            try:
+                self._coupons.apply(order, body["coupon_lines"])
+            except RestError:
+                if creating:
+                    order["status"] = "auto-draft"
+                raise
+        self._touch(order)
+        self._stage("saved", order)
+        if body.get("status"):
+            self._states.enter(order, body["status"])
+        if body.get("set_paid") is True and (creating or self.needs_payment(order)):
+            self._states.pay(order, str(body.get("transaction_id") or ""))
+        self._touch(order)
+        self._stage("done", order)
+
+    def _touch(self, order: Json) -> None:
+        order["modified"] = self._state.second()
+
+    def needs_payment(self, order: Json) -> bool:
+        """Tell whether an order waits for money."""
+        return order["status"] in {"pending", "failed"} and amount(order["totals"]["total"]) > 0
+
+    # What is taken. -----------------------------------------------------------------------------------------------
+
+    def _check(self, body: Mapping[str, Any], statuses: tuple[str, ...]) -> None:
+        ordered = ("auto-draft", *(one for one in statuses if one != "auto-draft"))
+        schema.check_all(
+            {
+                "status": schema.one_of(*dict.fromkeys(ordered)),
+                "currency": schema.one_of(*CURRENCIES),
+                "customer_id": schema.integer,
+                "billing": _ADDRESS,
+                "shipping": _ADDRESS,
+                **dict.fromkeys(_TEXTS, schema.string),
+                **_ITEMS,
+                "meta_data": schema.items(key=schema.string),
+                "set_paid": schema.boolean,
+            },
+            body,
+        )
+
+    def _begun(self, body: Mapping[str, Any]) -> Json:
+        now = self._state.second()
+        return {
+            "id": self._state.number("post"),
+            "status": "pending",
+            "currency": self._state.setting("currency"),
+            "prices_include_tax": self._state.setting("prices_include_tax") == "yes",
+            "created": now,
+            "modified": now,
+            "paid": None,
+            "completed": None,
+            "customer_id": 0,
+            "order_key": f"wc_order_{secret_word()}",
+            "billing": dict.fromkeys((*ADDRESS, "email", "phone"), ""),
+            "shipping": dict.fromkeys((*ADDRESS, "phone"), ""),
+            **dict.fromkeys(_TEXTS, ""),
+            "created_via": "rest-api",
+            "meta_data": [],
+            "items": [],
+            "totals": dict.fromkeys(
+                (
+                    "discount_total",
+                    "discount_tax",
+                    "shipping_total",
+                    "shipping_tax",
+                    "cart_tax",
+                    "total",
+                    "total_tax",
+                ),
+                "0",
+            ),
+            "stock_reduced": False,
+            "announced": False,
+        }
+
+    def _take_fields(self, order: Json, body: Mapping[str, Any]) -> None:
+        if body.get("customer_id") and str(body["customer_id"]) not in self._state.data.users:
+            raise RestError("woocommerce_rest_invalid_customer_id", "Customer ID is invalid.")
+        if body.get("customer_id") is not None:
+            order["customer_id"] = int(body["customer_id"])
+        if body.get("currency"):
+            order["currency"] = body["currency"]
+        for name in _TEXTS:
+            if body.get(name) is not None:
+                order[name] = body[name]
+        for name in ("billing", "shipping"):
+            given = body.get(name) or {}
+            order[name] = {**order[name], **{key: value for key, value in given.items() if key in order[name]}}
+        order["meta_data"] = self._state.merged_meta(order["meta_data"], body.get("meta_data"))
+
+    def _take_lines(self, order: Json, body: Mapping[str, Any]) -> None:
+        takes = {
+            "line_items": (LINE, self._line),
+            "shipping_lines": (SHIPPING, self._shipping),
+            "fee_lines": (FEE, self._fee),
+        }
+        for name, (kind, take) in takes.items():
+            for sent in body.get(name) or ():
+                known = self._known(order, kind, sent)
+                if known is not None and _removes(sent):
+                    if kind == LINE:
+                        self._stock.follow(order, known, 0)
+                    order["items"] = [line for line in order["items"] if line is not known]
+                    continue
+                if known is None and _removes(sent) and sent.get("quantity") != 0:
+                    self._product_named(sent)
+                line = take(order, sent, known)
+                line["meta_data"] = self._state.merged_meta(line["meta_data"], sent.get("meta_data"))
+                if known is None:
+                    order["items"].append(line)
+                    self._stage("item", order)
+                elif kind == LINE:
+                    self._stock.follow(order, line, line["quantity"])
+
+    def _known(self, order: Json, kind: str, sent: Mapping[str, Any]) -> Json | None:
+        if not sent.get("id"):
+            return None
+        for line in of(order, kind):
+            if line["id"] == int(sent["id"]):
+                return line
+        raise RestError("woocommerce_rest_invalid_item_id", "Order item ID provided is not associated with order.")
+
+    def _product_named(self, sent: Mapping[str, Any]) -> Json | None:
+        """Return the product a line names; what does not exist becomes an empty line, what names none is refused."""
+        if sent.get("sku"):
+            return self._products.with_sku(str(sent["sku"]))
+        if sent.get("variation_id") or sent.get("product_id"):
+            return self._products.get(sent.get("variation_id") or sent["product_id"])
+        if sent.get("id"):
+            return None
+        raise RestError("woocommerce_rest_required_product_reference", "Product ID or SKU is required.")
+
+    def _line(self, order: Json, sent: Mapping[str, Any], known: Json | None) -> Json:
+        product = self._product_named(sent)
+        line = known or self._new_line(product, sent)
+        if (
+            known is not None
+            and product is not None
+            and product["id"] not in {line["product_id"], line["variation_id"]}
+        ):
+            line |= self._of_product(product)
+        for name in ("name", "tax_class"):
+            if sent.get(name) is not None:
+                line[name] = str(sent[name])
+        if sent.get("quantity") is not None:
+            line["quantity"] = int(float(sent["quantity"]))
+        if sent.get("total") is not None:
+            line["total"] = plain(amount(sent["total"]))
+            if amount(line["subtotal"]) < amount(line["total"]):
+                line["subtotal"] = line["total"]
+        if sent.get("subtotal") is not None:
+            line["subtotal"] = plain(max(amount(sent["subtotal"]), ZERO))
+        return line
+
+    def _new_line(self, product: Json | None, sent: Mapping[str, Any]) -> Json:
+        net = self._net(product, int(float(sent.get("quantity") or 1))) if product else ZERO
+        line: Json = {
+            "id": self._state.number("item"),
+            "kind": LINE,
+            "name": "",
+            "product_id": 0,
+            "variation_id": 0,
+            "quantity": 1,
+            "tax_class": "",
+            "tax_status": "taxable",
+            "subtotal": plain(net),
+            "subtotal_tax": "0",
+            "total": plain(net),
+            "total_tax": "0",
+            "taxes": {},
+            "meta_data": [],
+        }
+        if product:
+            line |= self._of_product(product)
+        if product and product["type"] == "variation":
+            chosen = [{"key": one["slug"], "value": one["option"]} for one in product["attributes"]]
+            line["meta_data"] = self._state.merged_meta([], chosen)
+        return line
+
+    def _of_product(self, product: Json) -> Json:
+        variation = product["type"] == "variation"
+        return {
+            "name": product["name"],
+            "product_id": product["parent_id"] if variation else product["id"],
+            "variation_id": product["id"] if variation else 0,
+            "tax_class": self._products.tax_class(product),
+            "tax_status": product["tax_status"],
+        }
+
+    def _net(self, product: Json, quantity: int) -> Decimal:
+        """Return what pieces of a product cost without tax; a price that includes tax loses the shop's own."""
+        price = max(ZERO, amount(self._products.price(product))) * max(quantity, 0)
+        if self._state.setting("prices_include_tax") != "yes" or product["tax_status"] != "taxable":
+            return price
+        base = self._state.setting("default_country").partition(":")[0]
+        return price - total(tax_within(price, self._state.rates(self._products.tax_class(product), base)).values())
+
+    def _shipping(self, order: Json, sent: Mapping[str, Any], known: Json | None) -> Json:
+        line: Json = known or {
+            "id": self._state.number("item"),
+            "kind": SHIPPING,
+            "method_title": "",
+            "method_id": "",
+            "instance_id": "",
+            "total": "0",
+            "total_tax": "0",
+            "tax_class": "",
+            "tax_status": "taxable",
+            "taxes": {},
+            "meta_data": [],
+        }
+        for name in ("method_title", "method_id", "instance_id"):
+            if sent.get(name) is not None:
+                line[name] = str(sent[name])
+        if sent.get("total") is not None:
+            line["total"] = plain(amount(sent["total"]))
+        return line
+
+    def _fee(self, order: Json, sent: Mapping[str, Any], known: Json | None) -> Json:
+        line: Json = known or {
+            "id": self._state.number("item"),
+            "kind": FEE,
+            "name": "",
+            "tax_class": "",
+            "tax_status": "taxable",
+            "total": "0",
+            "total_tax": "0",
+            "taxes": {},
+            "meta_data": [],
+        }
+        for name in ("name", "tax_class", "tax_status"):
+            if sent.get(name) is not None:
+                line[name] = str(sent[name])
+        if sent.get("total") is not None:
+            line["total"] = plain(amount(sent["total"]))
+        return line
+
+    # Showing. -----------------------------------------------------------------------------------------------------
+
+    def show(self, order: Json) -> Json:
+        """Return an order as REST shows it."""
+        state, rounding = self._state, self._state.rounding
+        collection = f"{state.url}/wp-json/wc/v3/orders"
+        money = {name: rounding.shown(amount(value)) for name, value in order["totals"].items()}
+        lines = {
+            name: [line_shown(state, self._products, line) for line in of(order, kind)]
+            for name, kind in (
+                ("line_items", LINE),
+                ("tax_lines", TAX),
+                ("shipping_lines", SHIPPING),
+                ("fee_lines", FEE),
+                ("coupon_lines", COUPON),
+            )
+        }
+        local = {name: state.local(order[name]) for name in ("created", "modified", "completed", "paid")}
+        return {
+            "id": order["id"],
+            "parent_id": 0,
+            "status": order["status"],
+            "currency": order["currency"],
+            "version": VERSION,
+            "prices_include_tax": order["prices_include_tax"],
+            "date_created": local["created"],
+            "date_modified": local["modified"],
+            **money,
+            "customer_id": order["customer_id"],
+            "order_key": order["order_key"],
+            "billing": dict(order["billing"]),
+            "shipping": dict(order["shipping"]),
+            "payment_method": order["payment_method"],
+            "payment_method_title": order["payment_method_title"],
+            "transaction_id": order["transaction_id"],
+            "customer_ip_address": "",
+            "customer_user_agent": "",
+            "created_via": order["created_via"],
+            "customer_note": order["customer_note"],
+            "date_completed": local["completed"],
+            "date_paid": local["paid"],
+            "cart_hash": "",
+            "number": str(order["id"]),
+            "meta_data": [dict(one) for one in order["meta_data"]],
+            **lines,
+            "refunds": [self._refund(one) for one in self.refunds(order["id"])],
+            "payment_url": f"{state.url}/checkout/order-pay/{order['id']}/?pay_for_order=true&key={order['order_key']}",
+            "is_editable": order["status"] in {"pending", "on-hold", "auto-draft", "failed"},
+            "needs_payment": self.needs_payment(order),
+            "needs_processing": bool(lines["line_items"]),
+            "date_created_gmt": order["created"],
+            "date_modified_gmt": order["modified"],
+            "date_completed_gmt": order["completed"],
+            "date_paid_gmt": order["paid"],
+            "currency_symbol": order["currency"],
+            "_links": {
+                "self": [
+                    {
+                        "href": f"{collection}/{order['id']}",
+                        "targetHints": {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
+                    }
+                ],
+                "collection": [{"href": collection}],
+            },
+        }
+
+    def refunds(self, id_: int) -> list[Json]:
+        """Return the refunds of an order, newest first."""
+        return [one for one in reversed(self._state.data.refunds.values()) if one["parent_id"] == id_]
+
+    def _refund(self, refund: Json) -> Json:
+        shown = self._state.rounding.shown(-amount(refund["amount"]))
+        return {"id": refund["id"], "reason": refund["reason"], "total": f"-{shown.lstrip('-')}"}
+
+
+def _removes(sent: Mapping[str, Any]) -> bool:
+    """Tell whether a line is to go: a quantity of nothing, or a null where it says what it is."""
+    named = any(key in sent and sent[key] is None for key in ("product_id", "method_id", "method_title", "name"))
+    return named or ("quantity" in sent and sent["quantity"] in {0, "0"})
