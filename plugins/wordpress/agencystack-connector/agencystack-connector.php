@@ -1,13 +1,14 @@
 <?php
 /**
  * Plugin Name:       AgencyStack Connector
- * Description:       Connects this site to the other components of an AgencyStack: its mail goes through the agency's mail server, people log in at the agency's Keycloak, and its monitoring sees whether it is well.
- * Version:           0.3.0
+ * Description:       Connects this site to the other components of an AgencyStack: its mail goes through the agency's mail server, people log in at the agency's Keycloak, its monitoring sees whether it is well, and its data is kept in step with ERPNext.
+ * Version:           0.4.0
  * Requires at least: 5.5
  * Requires PHP:      7.4
  * License:           GPL-2.0-or-later
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       agencystack-connector
+ * Domain Path:       /languages
  *
  * @package AgencyStack\Connector
  */
@@ -18,7 +19,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
-const VERSION = '0.3.0';
+const VERSION = '0.4.0';
 
 foreach ( array( 'settings', 'crypto', 'authority', 'mail', 'mail-failures', 'health', 'health-checks', 'canary' ) as $agencystack_part ) {
 	require_once __DIR__ . "/includes/class-$agencystack_part.php";
@@ -27,6 +28,9 @@ foreach ( array( 'settings', 'token', 'keys', 'roles', 'accounts', 'refusal', 'g
 	require_once __DIR__ . "/includes/class-oidc-$agencystack_part.php";
 }
 require_once __DIR__ . '/includes/class-der.php';
+foreach ( array( 'tables', 'settings', 'user', 'signature', 'marks', 'capture', 'capture-shop', 'tokens', 'kinds', 'rows', 'digest', 'half', 'stock', 'people', 'submissions', 'privacy', 'records', 'writer', 'apply', 'quiet', 'api', 'hint', 'upkeep', 'page' ) as $agencystack_part ) {
+	require_once __DIR__ . "/includes/class-bridge-$agencystack_part.php";
+}
 
 /** Each module hooks itself in; one that is not configured does nothing. */
 ( new Mail() )->hook();
@@ -39,3 +43,21 @@ if ( Oidc_Settings::complete() ) {
 	( new Oidc_Logout() )->hook();
 	( new Oidc_Password() )->hook();
 }
+( new Bridge_Tables() )->hook();
+( new Bridge_Upkeep() )->hook();
+( new Bridge_User() )->hook();
+( new Bridge_Privacy() )->hook();
+if ( Bridge_Settings::configured() ) {
+	( new Bridge_Quiet() )->hook();
+	( new Bridge_Marks() )->hook();
+	( new Bridge_Capture() )->hook();
+	( new Bridge_Capture_Shop() )->hook();
+	( new Bridge_Submissions() )->hook();
+	( new Bridge_Api() )->hook();
+	( new Bridge_Hint() )->hook();
+}
+if ( is_admin() ) {
+	( new Bridge_Page() )->hook();
+}
+register_activation_hook( __FILE__, array( Bridge_Tables::class, 'update' ) );
+register_deactivation_hook( __FILE__, array( Bridge_Upkeep::class, 'stop' ) );
