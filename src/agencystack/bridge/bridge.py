@@ -1,0 +1,160 @@
+"""The bridge between one WordPress and one ERPNext: what commands, workers, the console and tests call."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from agencystack.bridge import people
+from agencystack.bridge.context import Context, utc_now
+from agencystack.bridge.cycle import Progress, pause, work
+from agencystack.bridge.entity import Entity
+from agencystack.bridge.polling import poll
+from agencystack.bridge.record import SideName, Value
+from agencystack.bridge.rules import shared
+from agencystack.bridge.settings import Sharing
+from agencystack.bridge.side import Side
+from agencystack.bridge.store import Store
+from agencystack.bridge.store.conflicts import Conflict
+from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.store.pairings import Pairing, PairingState
+from agencystack.bridge.store.sql import moment
+from agencystack.bridge.store.transaction import Transaction
+
+BATCH = 100
+
+
+class Bridge:
+    """Keeps one WordPress and one ERPNext in step.
+
+    Args:
+        store: where the bridge keeps what it knows.
+        pairing: which pairing.
+        sides: both sides.
+        entities: every entity there is, by name.
+        sharing: what the client shares.
+        clock: the time, with its zone.
+        randomness: gives that many random bytes as hex digits.
+        worker: who works; a name nobody else uses at the same time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pairing: str,
+        sides: Mapping[SideName, Side],
+        entities: Mapping[str, Entity],
+        sharing: Sharing,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        randomness: Callable[[int], str] = secrets.token_hex,
+        worker: str = "worker",
+    ) -> None:
+        self.context = Context(store, pairing, sides, shared(entities, sharing), sharing, clock, randomness, worker)
+        with store.writing(pairing) as transaction:
+            transaction.pairings.create(self.context.now())
+
+    # Working. -----------------------------------------------------------------------------------------------------
+
+    def poll(self) -> int:
+        """Take the changes both sides tell into the inbox, and return how many; they are acknowledged next time."""
+        return poll(self.context)
+
+    def hint(self, side: SideName, entity: str, ids: Sequence[str], reason: str) -> None:
+        """Look at records soon."""
+        if entity not in self.context.entities:
+            return
+        with self._writing() as transaction:
+            transaction.inbox.add(side, [(entity, id_) for id_ in ids], reason, self.context.now())
+
+    def step(self, limit: int = BATCH) -> Progress:
+        """Work on one batch of due keys; on nothing while the pairing is paused or a side is left alone."""
+        if self._stopped():
+            return Progress()
+        return work(self.context, limit)
+
+    def run(self, max_steps: int = 1000, limit: int = BATCH) -> Progress:
+        """Poll and work until nothing is due; return what it all came to."""
+        total = Progress()
+        for _ in range(max_steps):
+            polled = self.poll()
+            progress = self.step(limit)
+            total += progress
+            if not polled and not progress.looked_at:
+                break
+        return total
+
+    def next_due(self) -> datetime | None:
+        """Return when there is something to do next; ``None`` when nothing waits."""
+        with self._reading() as transaction:
+            due = transaction.inbox.next_due(list(self.context.entities), self.context.worker)
+            tripped = [one.until for one in transaction.breakers.all().values()]
+        return None if due is None else moment(max([due, *tripped]))
+
+    # Deciding. ----------------------------------------------------------------------------------------------------
+
+    def conflicts(self, *, after: int = 0, limit: int = 100) -> list[Conflict]:
+        """Return what waits for a person, oldest first."""
+        with self._reading() as transaction:
+            return transaction.conflicts.list(after=after, limit=limit)
+
+    def resolve(self, conflict: int, choice: str = "", *, value: Value = None, by: str = "") -> None:
+        """Decide a conflict.
+
+        Args:
+            conflict: its number.
+            choice: ``wordpress`` or ``erpnext``: that side is right; of an ambiguous one a candidate's id or ``new``;
+                empty for ``value``.
+            value: the value both sides are to have.
+            by: who decides.
+
+        Raises:
+            UsageError: there is no such conflict, or the choice is none of its.
+        """
+        people.resolve(self.context, conflict, choice, value, by)
+
+    def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """Return what did not go through, oldest first."""
+        with self._reading() as transaction:
+            return transaction.dead.list(after=after, limit=limit)
+
+    def retry(self, ids: Sequence[int]) -> int:
+        """Try dead letters again, and return how many."""
+        return people.retry(self.context, ids)
+
+    def pause(self, reason: str, by: str = "") -> None:
+        """Stop working, both ways."""
+        pause(self.context, f"{reason} ({by})" if by else reason)
+
+    def resume(self, by: str, *, accept: bool = False) -> None:
+        """Go on.
+
+        Args:
+            by: who says so.
+            accept: the installations that answer now are the right ones: they are paired anew, and every linked record
+                is looked at again.
+        """
+        people.resume(self.context, by, accept=accept)
+
+    def confirm_removals(self, entity: str, by: str) -> None:
+        """Let so many records of an entity be removed as the brake holds back."""
+        people.confirm_removals(self.context, entity, by)
+
+    def pairing(self) -> Pairing:
+        """Return whether the bridge works, why not, and which installations belong together."""
+        with self._reading() as transaction:
+            return transaction.pairings.get()
+
+    def _stopped(self) -> bool:
+        with self._reading() as transaction:
+            tripped = transaction.breakers.all().values()
+            state = transaction.pairings.get().state
+        return state is not PairingState.ACTIVE or any(one.until > self.context.now() for one in tripped)
+
+    def _writing(self) -> AbstractContextManager[Transaction]:
+        return self.context.store.writing(self.context.pairing)
+
+    def _reading(self) -> AbstractContextManager[Transaction]:
+        return self.context.store.reading(self.context.pairing)

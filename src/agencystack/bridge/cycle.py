@@ -1,0 +1,109 @@
+"""One batch: lease, settle, look, match, plan, write down, ask, record. Whatever kills it, the next one goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from agencystack.bridge.batch import Again, Batch
+from agencystack.bridge.carrying import Carried, Effect, carry_out, effects
+from agencystack.bridge.claiming import claim, load
+from agencystack.bridge.context import Context, log
+from agencystack.bridge.linking import link_all
+from agencystack.bridge.observing import Restored, observe
+from agencystack.bridge.planning import plan_all
+from agencystack.bridge.recording import follow, record_outcomes, record_plans
+from agencystack.bridge.settling import settle_creations
+from agencystack.bridge.side import Action, Result
+from agencystack.bridge.store.leases import LeaseLost
+from agencystack.bridge.store.pairings import PairingState
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a batch (or several) came to.
+
+    Args:
+        looked_at: keys that were looked at.
+        created: records that were made.
+        updated: records that were changed.
+        retired: records that were archived or deleted.
+        conflicts: conflicts that were found.
+        refused: operations that a product refused.
+        postponed: keys that are looked at again later.
+    """
+
+    looked_at: int = 0
+    created: int = 0
+    updated: int = 0
+    retired: int = 0
+    conflicts: int = 0
+    refused: int = 0
+    postponed: int = 0
+
+    @property
+    def written(self) -> int:
+        """How many records were written."""
+        return self.created + self.updated + self.retired
+
+    def __add__(self, other: Progress) -> Progress:
+        return Progress(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+
+def work(context: Context, limit: int) -> Progress:
+    """Work on one batch of due keys."""
+    batch = claim(context, limit)
+    if not batch.keys:
+        return Progress()
+    try:
+        load(context, batch)
+        return _work(context, batch)
+    except LeaseLost as error:
+        # Another worker took these keys: it decides anew, and nothing of ours is recorded any more.
+        log.warning("lease lost", pairing=context.pairing, worker=context.worker, message=str(error))
+        return Progress(looked_at=len(batch.keys))
+    except Restored as error:
+        pause(context, str(error))
+        _give_back(context, batch)
+        return Progress()
+
+
+def pause(context: Context, reason: str) -> None:
+    """Stop working on a pairing, both ways, until a person says how to go on."""
+    log.error("pairing paused", pairing=context.pairing, reason=reason)
+    with context.store.writing(context.pairing) as transaction:
+        transaction.pairings.set_state(PairingState.PAUSED, reason, context.now())
+
+
+def _work(context: Context, batch: Batch) -> Progress:
+    settle_creations(context, batch)
+    letters = observe(context, batch)
+    link_all(context, batch)
+    planned = plan_all(context, batch)
+    planned.letters.extend(letters)
+    wanted = effects(context, batch, planned.known)
+    conflicts = sum(len(key.plan.conflicts) for key in batch.working() if key.plan)
+    record_plans(context, batch, planned, wanted)
+    carried = carry_out(context, batch, wanted)
+    record_outcomes(context, batch, planned.known, wanted, carried)
+    return _progress(batch, wanted, carried, conflicts)
+
+
+def _give_back(context: Context, batch: Batch) -> None:
+    with context.store.writing(context.pairing) as transaction:
+        for key in batch.keys:
+            key.end(Again("the pairing is paused", counts=False))
+        follow(context, transaction, batch)
+
+
+def _progress(batch: Batch, wanted: list[Effect], carried: Carried, conflicts: int) -> Progress:
+    done = [one.intent.action for one in wanted if carried.outcomes[one.operation.token].result is Result.DONE]
+    refused = [one for one in carried.outcomes.values() if one.result is Result.REFUSED]
+    return Progress(
+        looked_at=len(batch.keys),
+        created=done.count(Action.CREATE),
+        updated=done.count(Action.UPDATE),
+        retired=done.count(Action.RETIRE),
+        conflicts=conflicts,
+        refused=len(refused),
+        postponed=sum(key.again is not None for key in batch.keys),
+    )

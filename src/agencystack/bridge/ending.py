@@ -1,0 +1,214 @@
+"""How each key of a batch ends: what its outcomes mean for its link, base, dead letters and hints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agencystack.bridge.batch import Again, Key
+from agencystack.bridge.carrying import Carried, Effect
+from agencystack.bridge.context import Context
+from agencystack.bridge.merge import RECORD, Base
+from agencystack.bridge.observing import relevant
+from agencystack.bridge.plan import Intent, Situation, advanced, plan
+from agencystack.bridge.record import Observed, Presence, Ref, SideName
+from agencystack.bridge.references import Known, linked
+from agencystack.bridge.settling import IN_FLIGHT
+from agencystack.bridge.side import Action, Outcome, Result
+from agencystack.bridge.store.audits import Event
+from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.store.inbox import record_key
+from agencystack.bridge.store.links import Link, LinkState
+from agencystack.bridge.trouble import letter
+
+AT_ONCE = 5
+"""So often a record is looked at again without a pause when it changed under our hands."""
+
+
+class Ends:
+    """What a batch's outcomes come to, gathered so that each table is written once.
+
+    Args:
+        context: the pairing.
+        known: links that the batch's records name.
+        taken: links of records that creations answered with, where they have one already.
+    """
+
+    def __init__(self, context: Context, known: Known, taken: Mapping[tuple[SideName, str, str], str]) -> None:
+        self._context = context
+        self._known = known
+        self._taken = taken
+        self.touched: list[Key] = []
+        self.links: list[Link] = []
+        self.dropped: list[str] = []
+        self.buried: list[str] = []
+        self.bases: dict[str, Base] = {}
+        self.unknown: list[str] = []
+        self.known: list[str] = []
+        self.letters: list[DeadLetter] = []
+        self.revived: list[tuple[str, SideName]] = []
+        self.solved: list[int] = []
+        self.events: list[Event] = []
+        self.awake: set[str] = set()
+
+    def end(self, key: Key, effects: Sequence[Effect], carried: Carried) -> None:
+        """End one key."""
+        if key.todo.dropped:
+            self._drop(key)
+        elif key.todo.tombstone:
+            self._bury(key, key.pair)
+        else:
+            self._finish(key, effects, {one.intent.side: carried.outcomes[one.operation.token] for one in effects})
+
+    def _drop(self, key: Key) -> None:
+        """Forget a link whose second record was never made, and whose first is gone."""
+        self.dropped.append(key.pair.id)
+        key.end()
+
+    def _bury(self, key: Key, link: Link) -> None:
+        self.links.append(replace(link, state=LinkState.TOMBSTONED))
+        self.buried.append(link.id)
+        self.revived += [(key.name, side) for side in key.letters]
+        key.end()
+
+    def _finish(self, key: Key, effects: Sequence[Effect], outcomes: Mapping[SideName, Outcome]) -> None:
+        before = key.pair
+        done: dict[SideName, Intent] = {}
+        again: list[Again] = []
+        refused = False
+        for one in effects:
+            outcome = self._checked(key, one, outcomes[one.intent.side])
+            if (pause := self._outcome(key, one, outcome)) is not None:
+                again.append(pause)
+            if outcome.result is Result.DONE and key.link is before:
+                done[one.intent.side] = one.intent
+            refused = refused or outcome.result is Result.REFUSED
+        link = self._link(key, key.pair, done)
+        self._solve(key, done)
+        if any(intent.action is Action.RETIRE for intent in done.values()):
+            self._bury(key, link)
+            return
+        key.base = advanced(key.base, key.merged, done, key.todo)
+        self._revive(key, done)
+        if not again and done and not refused:
+            again += self._more(key)
+        if key.base != key.stored:
+            self.bases[link.id] = key.base
+        if link != before:
+            self.links.append(link)
+        key.link = link
+        key.end(max(again, key=lambda one: one.delay) if again else None)
+
+    def _checked(self, key: Key, effect: Effect, outcome: Outcome) -> Outcome:
+        """Return an outcome as it counts: a creation must say what it made, and not what another link has."""
+        if effect.intent.action is not Action.CREATE or outcome.result is not Result.DONE:
+            return outcome
+        if outcome.observed is None:
+            return replace(outcome, result=Result.UNKNOWN)
+        id_ = outcome.observed.id
+        if self._taken.get((effect.intent.side, key.entity.name, id_), key.name) != key.name:
+            message = f"{effect.intent.side} answered with {id_}, which is linked to another record"
+            return replace(outcome, result=Result.REFUSED, message=message, remedy="tell one of the two apart")
+        return outcome
+
+    def _outcome(self, key: Key, effect: Effect, outcome: Outcome) -> Again | None:
+        """Note one outcome; returns when to look again, if that is what it means."""
+        side, token = effect.intent.side, effect.operation.token
+        (self.unknown if outcome.result is Result.UNKNOWN else self.known).append(token)
+        match outcome.result:
+            case Result.DONE:
+                return self._done(key, effect, outcome)
+            case Result.REFUSED:
+                if effect.intent.restores:
+                    return self._make_anew(key, side)
+                self._refused(key, effect, outcome)
+                return None
+            case Result.STALE:
+                delay = 0 if key.attempts < AT_ONCE else self._context.pause(key.attempts)
+                return Again(f"{side} changed meanwhile", delay)
+            case Result.LATER:
+                delay = max(int(outcome.after * 1000), self._context.pause(key.attempts))
+                return Again(outcome.message or f"{side} puts it off", delay)
+            case Result.UNKNOWN:
+                created = effect.intent.action is Action.CREATE
+                delay = max(IN_FLIGHT if created else 0, self._context.pause(key.attempts))
+                return Again(outcome.message or f"nobody knows what {side} did", delay)
+
+    def _done(self, key: Key, effect: Effect, outcome: Outcome) -> Again | None:
+        side, intent = effect.intent.side, effect.intent
+        id_ = outcome.observed.id if outcome.observed else effect.operation.id
+        names = tuple(intent.fields)
+        self.events.append(
+            Event(key.entity.name, side, id_, str(intent.action), key.name, names, effect.operation.token)
+        )
+        if outcome.observed is None:
+            # What it holds now nobody said: it counts as holding what it was told, and is looked at again.
+            told = {**key.merged[side].fields, **intent.fields}
+            key.merged[side] = replace(key.merged[side], fields=told)
+            return Again("look at what was written")
+        if intent.restores and outcome.observed.presence is Presence.GONE:
+            return self._make_anew(key, side)
+        self._see(key, side, relevant(key.entity, outcome.observed))
+        return None
+
+    def _see(self, key: Key, side: SideName, seen: Observed) -> None:
+        key.seen[side] = seen
+        self.touched.append(key)
+        resolved = linked(key.entity, seen, side, self._known)
+        if isinstance(resolved, Ref):
+            # It names a record that is not known here yet: what it was told is what it holds, until the next look.
+            key.merged.pop(side, None)
+        else:
+            key.merged[side] = resolved
+
+    def _refused(self, key: Key, effect: Effect, outcome: Outcome) -> None:
+        side, names = effect.intent.side, tuple(effect.intent.fields)
+        self.letters.append(letter(key, side, outcome.message, outcome.remedy, fields=names, tried=effect.tried))
+        self.events.append(
+            Event(key.entity.name, side, effect.operation.id, "refused", key.name, names, effect.operation.token)
+        )
+
+    def _make_anew(self, key: Key, side: SideName) -> Again:
+        """Let a record that cannot be brought back be made anew."""
+        key.link = key.pair.alone(side.other, self._context.token())
+        key.base = {}
+        self.buried.append(key.pair.id)
+        return Again("it is made anew")
+
+    def _link(self, key: Key, link: Link, done: Mapping[SideName, Intent]) -> Link:
+        """Return the link after the operations: complete, alive, with the times its records were made at."""
+        for side, intent in done.items():
+            if intent.action is Action.CREATE:
+                seen = key.seen[side]
+                link = link.completed(side, seen.id, seen.created)
+                self.awake |= {record_key(at, key.entity.name, link.on(at)) for at in SideName}
+        for side, seen in key.seen.items():
+            if seen.presence is Presence.PRESENT and seen.created and link.on(side) == seen.id:
+                link = link.made(side, seen.created)
+        if link.state is LinkState.TOMBSTONED:
+            link = replace(link, state=LinkState.LINKED)
+        return link
+
+    def _solve(self, key: Key, done: Mapping[SideName, Intent]) -> None:
+        """Close the conflicts whose decision has been carried out."""
+        for one in key.conflicts:
+            if one.field in key.decided:
+                writers = [intent for intent in key.todo.intents if one.field in intent.fields or one.field == RECORD]
+                if all(intent.side in done for intent in writers):
+                    self.solved.append(one.id)
+
+    def _revive(self, key: Key, done: Mapping[SideName, Intent]) -> None:
+        """Forget dead letters of what went through, or is not wanted any more."""
+        wanted = {intent.side for intent in key.todo.intents}
+        self.revived += [(key.name, side) for side in key.letters if side in done or side not in wanted]
+
+    def _more(self, key: Key) -> list[Again]:
+        """Look again at once where what was read back shows that there is more to do."""
+        delay = 0 if key.attempts < AT_ONCE else self._context.pause(key.attempts)
+        if set(key.merged) != set(SideName):
+            return [Again("look at what was written", delay)]
+        rest = plan(Situation(key.entity, key.base, key.merged))
+        if rest.intents or rest.conflicts or rest.tombstone:
+            return [Again("more to do", delay)]
+        key.base = {**key.base, **rest.agreed}
+        return []

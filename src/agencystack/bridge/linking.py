@@ -1,0 +1,184 @@
+"""Records without a link: matched with one of the other side, given one of their own, or shown to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from agencystack.bridge.batch import Again, Batch, Key
+from agencystack.bridge.context import Context
+from agencystack.bridge.matching import MatchKind, candidates, decide
+from agencystack.bridge.record import Presence, SideName
+from agencystack.bridge.store.audits import Event
+from agencystack.bridge.store.conflicts import Conflict, ConflictKind
+from agencystack.bridge.store.inbox import record_key
+from agencystack.bridge.store.links import Link, LinkState
+from agencystack.bridge.trouble import NOT_WELL, stumble, well
+
+
+@dataclass
+class Found:
+    """What becomes of the records without a link.
+
+    Args:
+        links: new links (or one that gains its second record), with the key each is of.
+        completed: links that gain a second record.
+        conflicts: records with several candidates.
+    """
+
+    links: list[tuple[Key, Link]] = field(default_factory=list)
+    completed: list[tuple[Key, Link]] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+def link_all(context: Context, batch: Batch) -> None:
+    """Find what belongs to the records without a link, and store it."""
+    found = Found()
+    alone = [key for key in batch.working() if key.link is None]
+    for key in alone:
+        if key.hints[0].side not in key.seen:
+            key.end(Again("it was not seen"))
+        elif key.seen[key.hints[0].side].presence is Presence.GONE:
+            key.end()  # it was never linked, so nothing else has to go
+    _by_token(context, [key for key in alone if not key.settled], found)
+    for side in SideName:
+        of_side = [key for key in alone if not key.settled and key.hints[0].side is side]
+        for entity, keys in batch.by_entity(of_side).items():
+            _match(context, batch, side, entity, keys, found)
+    _store(context, batch, alone, found)
+
+
+def _by_token(context: Context, keys: list[Key], found: Found) -> None:
+    """Recognise what a creation of ours made, though its answer never came."""
+    tokens = {key.seen[key.hints[0].side].token: key for key in keys if key.seen[key.hints[0].side].token}
+    if not tokens:
+        return
+    with context.store.reading(context.pairing) as transaction:
+        links = transaction.links.of_tokens(tokens)
+    for token, link in links.items():
+        key, side = tokens[token], tokens[token].hints[0].side
+        if link.entity != key.entity.name:
+            continue
+        if link.on(side):
+            key.end()
+            found.conflicts.append(_double(key, side, link))
+        else:
+            # The link's own key settles the creation; it knows what was sent.
+            found.completed.append((key, link))
+            key.end()
+
+
+def _double(key: Key, side: SideName, link: Link) -> Conflict:
+    record = key.seen[side].id
+    return Conflict(
+        entity=key.entity.name,
+        subject=key.name,
+        field="",
+        kind=ConflictKind.AMBIGUOUS,
+        wordpress_id=record if side is SideName.WORDPRESS else "",
+        erpnext_id=record if side is SideName.ERPNEXT else "",
+        candidates=(link.on(side),),
+    )
+
+
+def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: list[Key], found: Found) -> None:
+    rules, other = keys[0].entity, side.other
+    try:
+        answers = candidates(context.form(other, entity), rules, [key.seen[side] for key in keys])
+    except NOT_WELL as error:
+        stumble(context, batch, other, keys, error)
+        return
+    well(context, other)
+    with context.store.reading(context.pairing) as transaction:
+        links = transaction.links.of_records(other, entity, [id_ for ids in answers for id_ in ids])
+    for key, ids in zip(keys, answers, strict=True):
+        decided = next((one.decision for one in key.conflicts if one.state == "decided"), None)
+        match = decide(rules, side, ids, links, decided)
+        mine = _link(context, key, side, match.candidates)
+        if match.kind is MatchKind.LINK:
+            key.end()
+            found.links.append((key, mine))
+        elif match.kind is MatchKind.CREATE:
+            found.links.append((key, mine))
+        elif match.kind is MatchKind.AMBIGUOUS:
+            key.end()
+            found.conflicts.append(_ambiguous(key, side, match.candidates))
+        else:
+            wait = Again("the other side's record is being made", context.pause(key.attempts))
+            key.end(wait if match.kind is MatchKind.WAIT else None)
+
+
+def _link(context: Context, key: Key, side: SideName, matched: tuple[str, ...]) -> Link:
+    ids = {side: key.seen[side].id, side.other: matched[0] if len(matched) == 1 else ""}
+    created = {side: key.seen[side].created, side.other: ""}
+    complete = bool(ids[side.other])
+    return Link(
+        id=context.randomness(16),
+        entity=key.entity.name,
+        wordpress=ids[SideName.WORDPRESS],
+        erpnext=ids[SideName.ERPNEXT],
+        state=LinkState.LINKED if complete else LinkState.PROVISIONAL,
+        token="" if complete else context.token(),
+        wordpress_created=created[SideName.WORDPRESS],
+        erpnext_created=created[SideName.ERPNEXT],
+    )
+
+
+def _ambiguous(key: Key, side: SideName, ids: tuple[str, ...]) -> Conflict:
+    record = key.seen[side].id
+    return Conflict(
+        entity=key.entity.name,
+        subject=key.name,
+        field="",
+        kind=ConflictKind.AMBIGUOUS,
+        wordpress_id=record if side is SideName.WORDPRESS else "",
+        erpnext_id=record if side is SideName.ERPNEXT else "",
+        candidates=ids,
+    )
+
+
+def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> None:
+    """Store links; a matched pair is looked at again, in order: WordPress before ERPNext."""
+    now = context.now()
+    with context.store.writing(context.pairing) as transaction:
+        transaction.leases.guard(batch.leases, batch.fence)
+        for side in SideName:
+            for entity, keys in batch.by_entity([key for key in alone if side in key.seen]).items():
+                transaction.observations.save(side, entity, [key.seen[side] for key in keys], now)
+        transaction.inbox.wake(
+            [key.name for key in alone if any(one.presence is Presence.GONE for one in key.seen.values())], now
+        )
+        added = transaction.links.add([link for _, link in found.links], now)
+        made = [(key, link) for key, link in found.links if link.id in added]
+        transaction.leases.take([link.id for _, link in made], context.worker, batch.fence, now, batch.until)
+        batch.extra |= {link.id for _, link in made}
+        for key, link in found.links:
+            if link.id not in added:
+                key.end(Again("its match was linked meanwhile", context.pause(key.attempts)))
+            elif link.state is LinkState.LINKED:
+                key.end(Again("linked", counts=False))
+                transaction.inbox.wake([record_key(side, link.entity, link.on(side)) for side in SideName], now)
+        for key, link in found.completed:
+            transaction.inbox.add(link_side(link), [(link.entity, link.on(link_side(link)))], "settle", now)
+            key.end(Again("a creation of ours", context.pause(key.attempts)))
+        subjects = [key.name for key, _ in made]
+        transaction.conflicts.forget(subjects)
+        transaction.dead.forget(subjects)
+        transaction.conflicts.record(found.conflicts, now)
+        transaction.audits.add(_events(made), now)
+    for key, link in made:
+        if link.state is LinkState.PROVISIONAL:
+            key.link, key.name, key.conflicts = replace(link), link.id, []
+
+
+def link_side(link: Link) -> SideName:
+    """Return a side on which a link has a record."""
+    return SideName.WORDPRESS if link.wordpress else SideName.ERPNEXT
+
+
+def _events(made: list[tuple[Key, Link]]) -> list[Event]:
+    return [
+        Event(link.entity, side, link.on(side), "linked", link.id)
+        for _, link in made
+        if link.state is LinkState.LINKED
+        for side in SideName
+    ]

@@ -1,0 +1,210 @@
+"""From what was seen to what is to be done: references resolved, each key planned, the brake asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agencystack.bridge.batch import Again, Batch, Key
+from agencystack.bridge.brake import braked, waits_for
+from agencystack.bridge.context import LONGEST_PAUSE, Context
+from agencystack.bridge.merge import RECORD
+from agencystack.bridge.plan import Plan, Situation, plan
+from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
+from agencystack.bridge.references import Known, addressed, linked, links_in, named
+from agencystack.bridge.settling import settle_updates
+from agencystack.bridge.side import Action
+from agencystack.bridge.store.brakes import Brake
+from agencystack.bridge.store.conflicts import Conflict, ConflictKind
+from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.store.inbox import record_key
+from agencystack.bridge.store.links import LinkState
+from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.trouble import letter
+
+UNSOLVED = 12
+"""After so many looks a record whose references lead nowhere is shown to a person."""
+
+
+@dataclass
+class Planned:
+    """What planning found beside the keys' own plans.
+
+    Args:
+        known: links that the batch's records name.
+        wanted: records without a link that others wait for.
+        letters: records that wait for what will never come.
+        brakes: brakes that changed.
+    """
+
+    known: Known = field(default_factory=Known)
+    wanted: set[tuple[SideName, Ref]] = field(default_factory=set)
+    letters: list[DeadLetter] = field(default_factory=list)
+    brakes: list[Brake] = field(default_factory=list)
+
+
+def plan_all(context: Context, batch: Batch) -> Planned:
+    """Plan every key that has a link; nothing is written."""
+    keys = [key for key in batch.working() if key.link is not None]
+    planned = Planned()
+    with context.store.reading(context.pairing) as transaction:
+        _load_references(transaction, keys, planned.known)
+        for key in keys:
+            _resolve(context, transaction, key, planned)
+        for key in keys:
+            if not key.settled:
+                _plan(key)
+        planned.known.load(transaction, (), _named_links(keys))
+        for key in keys:
+            if not key.settled:
+                _check_reach(key, planned)
+        _brake(context, transaction, keys, planned)
+    return planned
+
+
+def decisions(key: Key) -> dict[str, Value]:
+    """Return what a person decided about a key, where both sides still hold what they decided upon.
+
+    A side that already holds the decision itself is no other situation: the rest of it is still to be carried out.
+    """
+    decided: dict[str, Value] = {}
+    for one in key.conflicts:
+        if one.state != "decided" or one.kind is ConflictKind.AMBIGUOUS:
+            continue
+        now = {side: _shown(key, side, one.field) for side in SideName}
+        held = {SideName.WORDPRESS: one.wordpress, SideName.ERPNEXT: one.erpnext}
+        if all(same(now[side], held[side]) or same(now[side], one.decision) for side in SideName):
+            decided[one.field] = one.decision
+    return decided
+
+
+def _shown(key: Key, side: SideName, name: str) -> Value:
+    if side not in key.merged:
+        return None
+    return str(key.merged[side].presence) if name == RECORD else key.merged[side].fields.get(name)
+
+
+def _load_references(transaction: Transaction, keys: Iterable[Key], known: Known) -> None:
+    for key in keys:
+        if key.link is not None:
+            known.learn(key.link)
+    known.load(
+        transaction,
+        [(side, ref) for key in keys for side, seen in key.seen.items() for ref in named(key.entity, seen)],
+        (),
+    )
+
+
+def _resolve(context: Context, transaction: Transaction, key: Key, planned: Planned) -> None:
+    for side, seen in key.seen.items():
+        resolved = linked(key.entity, seen, side, planned.known)
+        if isinstance(resolved, Ref):
+            _park(context, transaction, key, side, resolved, planned)
+            return
+        key.merged[side] = resolved
+    settle_updates(key)
+
+
+def _park(context: Context, transaction: Transaction, key: Key, side: SideName, ref: Ref, planned: Planned) -> None:
+    """Let a key wait until the record it names is linked; say so where that will never be."""
+    seen = transaction.observations.get(side, ref.entity, [ref.id]).get(ref.id)
+    gone = seen is not None and seen.presence is Presence.GONE
+    if ref.entity not in context.entities:
+        why = f"it names {ref.entity} {ref.id}, and {ref.entity} is not shared"
+        planned.letters.append(letter(key, side, why, f"share {ref.entity}, or take it out of the record"))
+    elif gone:
+        why = f"it names {ref.entity} {ref.id}, which is not there (any more)"
+        planned.letters.append(letter(key, side, why, "restore that record, or take it out of this one"))
+    else:
+        if key.attempts >= UNSOLVED:
+            why = f"it waits for {ref.entity} {ref.id}, which does not come across"
+            planned.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
+        planned.wanted.add((side, ref))
+        waits = record_key(side, ref.entity, ref.id)
+        key.end(Again(f"waits for {ref.entity} {ref.id}", LONGEST_PAUSE, waits_for=waits))
+        return
+    key.end()
+
+
+def _plan(key: Key) -> None:
+    if key.pair.state is LinkState.TOMBSTONED and not _returned(key):
+        key.end()
+        return
+    if not key.ids().keys() <= key.merged.keys():
+        key.end(Again("not all of it was seen"))
+        return
+    key.decided = decisions(key)
+    key.plan = plan(Situation(key.entity, key.base, key.merged, key.decided))
+
+
+def _returned(key: Key) -> bool:
+    """Tell whether a record of a pair that was done with is there again (taken out of the bin)."""
+    return any(
+        seen.presence is Presence.PRESENT and side in key.before and key.before[side].presence is Presence.GONE
+        for side, seen in key.seen.items()
+    )
+
+
+def _named_links(keys: Iterable[Key]) -> set[str]:
+    plans = [key.plan for key in keys if key.plan is not None and not key.settled]
+    return {link for one in plans for intent in one.intents for link in links_in(intent.fields)}
+
+
+def _check_reach(key: Key, planned: Planned) -> None:
+    """Let a key wait whose values name records that the other side does not have yet."""
+    for intent in key.todo.intents:
+        missing = addressed(intent.fields, intent.side, planned.known)
+        if not isinstance(missing, LinkRef):
+            continue
+        link = planned.known.by_link.get(missing.link)
+        here = link.on(intent.side.other) if link else ""
+        if key.attempts >= UNSOLVED or not here:
+            why = f"it names {missing.entity} {here or missing.link}, which {intent.side} does not have"
+            planned.letters.append(letter(key, intent.side, why, f"look at what is said about that {missing.entity}"))
+        if not here:
+            key.end()
+            return
+        planned.wanted.add((intent.side.other, Ref(missing.entity, here)))
+        waits = record_key(intent.side.other, missing.entity, here)
+        key.end(Again(f"waits for {missing.entity} {here}", LONGEST_PAUSE, waits_for=waits))
+        return
+
+
+def _brake(context: Context, transaction: Transaction, keys: Iterable[Key], planned: Planned) -> None:
+    removing: dict[str, list[Key]] = {}
+    for key in keys:
+        if not key.settled and key.plan is not None and _removes(key.plan):
+            removing.setdefault(key.entity.name, []).append(key)
+    known = transaction.brakes.all() if removing else {}
+    for entity, some in removing.items():
+        before = known.get(entity, Brake(entity))
+        after = braked(before, len(some), transaction.links.count(entity), context.sharing, context.now())
+        if after != before:
+            planned.brakes.append(after)
+        if after.state == "held":
+            for key in some:
+                waits = waits_for(entity)
+                key.end(Again("a person must confirm that so many are removed", LONGEST_PAUSE, waits, counts=False))
+
+
+def _removes(one: Plan) -> bool:
+    return any(
+        intent.action is Action.RETIRE or (intent.action is Action.UPDATE and intent.fields.get("stock") == "0")
+        for intent in one.intents
+    )
+
+
+def conflict_of(key: Key, name: str) -> Conflict:
+    """Return the conflict of one field (or of the record itself) as it is stored."""
+    clash = next(one for one in key.todo.conflicts if one.field == name)
+    return Conflict(
+        entity=key.entity.name,
+        subject=key.name,
+        field=name,
+        kind=ConflictKind.RECORD if name == RECORD else ConflictKind.FIELD,
+        link=key.pair.id,
+        wordpress_id=key.pair.wordpress,
+        erpnext_id=key.pair.erpnext,
+        wordpress=clash.wordpress,
+        erpnext=clash.erpnext,
+    )

@@ -1,0 +1,75 @@
+"""Changes of both sides into the inbox: stored first, acknowledged at the next call, so that none is ever lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agencystack.bridge.context import Context, log
+from agencystack.bridge.cycle import pause
+from agencystack.bridge.pairing import remembered, suspicion
+from agencystack.bridge.record import SideName
+from agencystack.bridge.side import Changes
+from agencystack.bridge.store.pairings import PairingState
+from agencystack.bridge.trouble import NOT_WELL, trip, well
+
+MOST = 500
+"""Changes of one call."""
+ROUNDS = 20
+"""Calls of one poll; what is left comes with the next."""
+
+
+def poll(context: Context) -> int:
+    """Take the changes both sides tell into the inbox, and return how many."""
+    return sum(_poll_side(context, side) for side in SideName if not _left_alone(context, side))
+
+
+def _left_alone(context: Context, side: SideName) -> bool:
+    with context.store.reading(context.pairing) as transaction:
+        tripped = transaction.breakers.all().get(side)
+        paused = transaction.pairings.get().state is PairingState.PAUSED
+    return paused or (tripped is not None and tripped.until > context.now())
+
+
+def _poll_side(context: Context, side: SideName) -> int:
+    taken = 0
+    for _ in range(ROUNDS):
+        with context.store.reading(context.pairing) as transaction:
+            cursor, stored = transaction.cursors.get(_stream(side)), transaction.marks.stored(side)
+        try:
+            changes = context.sides[side].changes(cursor, stored, MOST)
+        except NOT_WELL as error:
+            log.warning("changes not had", pairing=context.pairing, side=str(side), message=str(error))
+            trip(context, side, str(error))
+            return taken
+        well(context, side)
+        if not _store(context, side, changes, stored):
+            return taken
+        taken += len(changes.marks)
+        if not changes.more:
+            return taken
+    return taken
+
+
+def _stream(side: SideName) -> str:
+    return f"changes:{side}"
+
+
+def _store(context: Context, side: SideName, changes: Changes, acknowledged: Sequence[str]) -> bool:
+    """Store changes, and forget the marks that the side forgot; refuses those of another installation."""
+    now = context.now()
+    with context.store.writing(context.pairing) as transaction:
+        known = transaction.pairings.get().identities.get(side)
+        suspicious = suspicion(side, known, changes.identity)
+        if not suspicious:
+            transaction.marks.remove(side, acknowledged)
+            shared = [(mark.entity, mark.record) for mark in changes.marks if mark.entity in context.entities]
+            transaction.inbox.add(side, shared, "changed", now)
+            transaction.marks.add(side, [mark.id for mark in changes.marks if mark.id])
+            if changes.cursor:
+                transaction.cursors.save(_stream(side), changes.cursor)
+            kept = remembered(known, changes.identity)
+            if kept != known:
+                transaction.pairings.set_identity(side, kept, now)
+    if suspicious:
+        pause(context, suspicious)
+    return not suspicious

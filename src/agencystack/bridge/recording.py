@@ -1,0 +1,111 @@
+"""Recording: what was decided before a side is asked, and what came of it after; each in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agencystack.bridge.batch import Batch, Key
+from agencystack.bridge.carrying import Carried, Effect
+from agencystack.bridge.context import Context
+from agencystack.bridge.ending import Ends
+from agencystack.bridge.planning import Planned, conflict_of
+from agencystack.bridge.record import SideName
+from agencystack.bridge.references import Known
+from agencystack.bridge.side import Action
+from agencystack.bridge.store.inbox import Postponed
+from agencystack.bridge.store.transaction import Transaction
+
+
+def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Sequence[Effect]) -> None:
+    """Store what was seen and decided, and what is about to be asked; from here on a crash loses nothing."""
+    now = context.now()
+    with context.store.writing(context.pairing) as transaction:
+        transaction.leases.guard(batch.leases, batch.fence)
+        _save_seen(transaction, batch, [key for key in batch.keys if key.link is not None], now)
+        stale = [one.token for key in batch.working() for one in key.operations]
+        transaction.operations.remove(stale)
+        transaction.operations.add([one.intended(now) for one in wanted])
+        _save_conflicts(transaction, batch, now)
+        transaction.dead.record(planned.letters, now)
+        for brake in planned.brakes:
+            transaction.brakes.save(brake)
+        for side, ref in planned.wanted:
+            transaction.inbox.add(side, [(ref.entity, ref.id)], "referenced", now, eager=False)
+
+
+def record_outcomes(context: Context, batch: Batch, known: Known, wanted: Sequence[Effect], carried: Carried) -> None:
+    """Store what came of the operations, follow or postpone every hint, and give the leases back."""
+    now = context.now()
+    by_key: dict[str, list[Effect]] = {}
+    for one in wanted:
+        by_key.setdefault(one.key.name, []).append(one)
+    ends = Ends(context, known, _taken(context, wanted, carried))
+    for key in batch.working():
+        ends.end(key, by_key.get(key.name, []), carried)
+    with context.store.writing(context.pairing) as transaction:
+        transaction.leases.guard(batch.leases, batch.fence)
+        _save_seen(transaction, batch, ends.touched, now)
+        transaction.links.save(ends.links, now)
+        transaction.links.remove(ends.dropped)
+        transaction.bases.save(ends.bases)
+        transaction.bases.remove([*ends.dropped, *ends.buried])
+        transaction.operations.unknown(ends.unknown)
+        transaction.operations.remove(ends.known)
+        transaction.dead.remove(ends.revived)
+        transaction.dead.record(ends.letters, now)
+        transaction.conflicts.close(ends.solved)
+        transaction.audits.add(ends.events, now)
+        transaction.inbox.wake(ends.awake, now)
+        follow(context, transaction, batch)
+
+
+def follow(context: Context, transaction: Transaction, batch: Batch) -> None:
+    """Forget the hints that were followed, postpone the others, and give the leases back."""
+    now = context.now()
+    transaction.inbox.forget([hint for key in batch.keys if key.again is None for hint in key.hints])
+    transaction.inbox.postpone(
+        [
+            Postponed(
+                hint, now + key.again.delay, hint.attempts + key.again.counts, key.again.reason, key.again.waits_for
+            )
+            for key in batch.keys
+            if key.again is not None
+            for hint in key.hints
+        ]
+    )
+    transaction.leases.release(batch.fence)
+
+
+def _save_seen(transaction: Transaction, batch: Batch, keys: Iterable[Key], now: int) -> None:
+    for entity, some in batch.by_entity(keys).items():
+        for side in SideName:
+            seen = [key.seen[side] for key in some if side in key.seen]
+            transaction.observations.save(side, entity, seen, now)
+
+
+def _save_conflicts(transaction: Transaction, batch: Batch, now: int) -> None:
+    """Store what a person must decide, and forget what resolved itself."""
+    planned = [key for key in batch.working() if key.plan is not None]
+    found = [conflict_of(key, clash.field) for key in planned for clash in key.plan.conflicts if key.plan]
+    if found:
+        transaction.conflicts.record(found, now)
+    gone: list[int] = []
+    for key in planned:
+        fields = {clash.field for clash in key.plan.conflicts} if key.plan else set()
+        gone += [one.id for one in key.conflicts if one.field not in fields and one.field not in key.decided]
+    transaction.conflicts.close(gone)
+
+
+def _taken(context: Context, wanted: Sequence[Effect], carried: Carried) -> dict[tuple[SideName, str, str], str]:
+    """Return the links that already have the records which creations answered with."""
+    made: dict[tuple[SideName, str], list[str]] = {}
+    for one in wanted:
+        observed = carried.outcomes[one.operation.token].observed
+        if one.intent.action is Action.CREATE and observed is not None:
+            made.setdefault((one.intent.side, one.key.entity.name), []).append(observed.id)
+    with context.store.reading(context.pairing) as transaction:
+        return {
+            (side, entity, id_): link.id
+            for (side, entity), ids in made.items()
+            for id_, link in transaction.links.of_records(side, entity, ids).items()
+        }

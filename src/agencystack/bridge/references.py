@@ -1,0 +1,83 @@
+"""References: the other records a record names, from one side's ids to links and on to the other side's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from agencystack.bridge.entity import Entity
+from agencystack.bridge.record import Fields, LinkRef, Observed, Ref, SideName, Value, exchanged, references
+from agencystack.bridge.store.links import Link
+from agencystack.bridge.store.transaction import Transaction
+
+
+@dataclass
+class Known:
+    """The links that the records of one batch name.
+
+    Args:
+        by_record: by side, entity and id.
+        by_link: by the link's id.
+    """
+
+    by_record: dict[tuple[SideName, str, str], Link] = field(default_factory=dict)
+    by_link: dict[str, Link] = field(default_factory=dict)
+
+    def learn(self, link: Link) -> None:
+        """Add a link."""
+        self.by_link[link.id] = link
+        for side in SideName:
+            if link.on(side):
+                self.by_record[side, link.entity, link.on(side)] = link
+
+    def load(self, transaction: Transaction, named: Iterable[tuple[SideName, Ref]], links: Iterable[str]) -> None:
+        """Look up links of records, and links by their id."""
+        wanted: dict[tuple[SideName, str], set[str]] = {}
+        for side, ref in named:
+            if (side, ref.entity, ref.id) not in self.by_record:
+                wanted.setdefault((side, ref.entity), set()).add(ref.id)
+        for (side, entity), ids in wanted.items():
+            for link in transaction.links.of_records(side, entity, ids).values():
+                self.learn(link)
+        for link in transaction.links.get(id_ for id_ in links if id_ not in self.by_link).values():
+            self.learn(link)
+
+
+def named(entity: Entity, seen: Observed) -> list[Ref]:
+    """Return the records that the shared fields of a record name."""
+    return [ref for value in _shared(entity, seen.fields).values() for ref in references(value) if isinstance(ref, Ref)]
+
+
+def linked(entity: Entity, seen: Observed, side: SideName, known: Known) -> Observed | Ref:
+    """Return a record's shared fields with links for references; or the first reference that has no link."""
+    for ref in named(entity, seen):
+        if (side, ref.entity, ref.id) not in known.by_record:
+            return ref
+
+    def exchange(one: Ref | LinkRef) -> Value:
+        return LinkRef(one.entity, known.by_record[side, one.entity, one.id].id) if isinstance(one, Ref) else one
+
+    fields = {name: exchanged(value, exchange) for name, value in _shared(entity, seen.fields).items()}
+    return replace(seen, fields=fields)
+
+
+def addressed(fields: Fields, side: SideName, known: Known) -> Fields | LinkRef:
+    """Return fields with one side's ids for links; or the first link that has no record there yet."""
+    for value in fields.values():
+        for ref in references(value):
+            if isinstance(ref, LinkRef) and (ref.link not in known.by_link or not known.by_link[ref.link].on(side)):
+                return ref
+
+    def exchange(one: Ref | LinkRef) -> Value:
+        return Ref(one.entity, known.by_link[one.link].on(side)) if isinstance(one, LinkRef) else one
+
+    return {name: exchanged(value, exchange) for name, value in fields.items()}
+
+
+def links_in(fields: Fields) -> set[str]:
+    """Return the links that fields name."""
+    return {ref.link for value in fields.values() for ref in references(value) if isinstance(ref, LinkRef)}
+
+
+def _shared(entity: Entity, fields: Mapping[str, Value]) -> dict[str, Value]:
+    return {rule.name: fields[rule.name] for rule in entity.fields if rule.name in fields}

@@ -1,0 +1,105 @@
+"""Operations whose end nobody knows: looked up by their token, or by what they would have left, before all else."""
+
+from __future__ import annotations
+
+from agencystack.bridge.batch import Again, Batch, Key
+from agencystack.bridge.context import SECOND, Context
+from agencystack.bridge.merge import Agreed
+from agencystack.bridge.record import SideName, Value, same
+from agencystack.bridge.side import Action
+from agencystack.bridge.store.audits import Event
+from agencystack.bridge.store.inbox import record_key
+from agencystack.bridge.store.links import LinkState
+from agencystack.bridge.store.operations import Intended
+from agencystack.bridge.trouble import NOT_WELL, stumble
+
+IN_FLIGHT = 15 * SECOND
+"""A creation that is not found may still be on its way for so long; only then is it asked for again."""
+
+
+def settle_creations(context: Context, batch: Batch) -> None:
+    """Look up, by token, the creations of earlier batches that have no end yet."""
+    for side in SideName:
+        asked: dict[str, list[tuple[Key, Intended]]] = {}
+        for key in batch.working():
+            if (one := _creation(key, side)) is not None:
+                asked.setdefault(one.entity, []).append((key, one))
+        for entity, creations in asked.items():
+            _settle(context, batch, side, entity, creations)
+
+
+def settle_updates(key: Key) -> None:
+    """Take as agreed what updates without a known end have plainly left on their side.
+
+    Without this, our own write would look like an edit there, and fight with a real edit made here meanwhile.
+    A field that has an algebra of its own, or that was written to both sides, is left to the merge.
+    """
+    for one in key.operations:
+        if one.action is not Action.UPDATE or one.side not in key.merged:
+            continue
+        elsewhere = {name for other in key.operations if other.side is not one.side for name in other.fields}
+        alone = [rule.name for rule in key.entity.fields if rule.join is None and rule.name not in elsewhere]
+        now = key.merged[one.side].fields
+        for name in alone:
+            if name in one.fields and name in one.across and name in now and same(now[name], one.fields[name]):
+                key.base = {**key.base, name: _agreed(one.side, now[name], one.across[name])}
+
+
+def _agreed(side: SideName, here: Value, across: Value) -> Agreed:
+    return Agreed(here, across) if side is SideName.WORDPRESS else Agreed(across, here)
+
+
+def _creation(key: Key, side: SideName) -> Intended | None:
+    """Return the creation that may have made a key's missing record, though it is said that it did not happen."""
+    link = key.link
+    if link is None or link.state is not LinkState.PROVISIONAL or link.on(side) or not link.on(side.other):
+        return None
+    for one in key.operations:
+        if one.side is side and one.action is Action.CREATE:
+            return one
+    return Intended(link.token, link.id, side, link.entity, "", Action.CREATE, {}, {}, 0)
+
+
+def _settle(context: Context, batch: Batch, side: SideName, entity: str, creations: list[tuple[Key, Intended]]) -> None:
+    keys = [key for key, _ in creations]
+    try:
+        found = context.form(side, entity).find([one.token for _, one in creations])
+    except NOT_WELL as error:
+        stumble(context, batch, side, keys, error)
+        return
+    happened = [(key, one, found[one.token]) for key, one in creations if one.token in found]
+    for key, one in creations:
+        fresh = one.since + IN_FLIGHT - context.now()
+        if one.token not in found and fresh > 0:
+            key.end(Again("a creation may still be on its way", fresh, counts=False))
+    if happened:
+        _record(context, batch, side, entity, happened)
+
+
+def _record(
+    context: Context, batch: Batch, side: SideName, entity: str, happened: list[tuple[Key, Intended, str]]
+) -> None:
+    now = context.now()
+    with context.store.writing(context.pairing) as transaction:
+        transaction.leases.guard(batch.leases, batch.fence)
+        linked_elsewhere = transaction.links.of_records(side, entity, [id_ for _, _, id_ in happened])
+        for key, one, id_ in happened:
+            if id_ in linked_elsewhere:
+                key.end(Again("its record is linked to another one", context.pause(key.attempts)))
+                continue
+            key.link = key.pair.completed(side, id_)
+            # What was sent is what both shared at that moment: an edit since then, on either side, is an edit.
+            key.base = {name: _agreed(side, value, one.across.get(name, value)) for name, value in one.fields.items()}
+            key.stored = key.base
+            key.operations = [other for other in key.operations if other.token != one.token]
+        done = [(key, one, id_) for key, one, id_ in happened if not key.settled]
+        transaction.links.save([key.link for key, _, _ in done if key.link], now)
+        transaction.bases.save({key.name: key.base for key, _, _ in done})
+        transaction.operations.remove([one.token for _, one, _ in done])
+        transaction.audits.add(
+            [Event(entity, side, id_, "create", key.name, tuple(one.fields), one.token) for key, one, id_ in done],
+            now,
+        )
+        transaction.inbox.wake(
+            {record_key(at, entity, key.link.on(at)) for key, _, _ in done for at in SideName if key.link}, now
+        )

@@ -1,0 +1,102 @@
+"""The audit: every write of the bridge and every decision of a person, as ids and names of fields, never values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from agencystack.bridge.record import SideName
+from agencystack.bridge.store.sql import chunks, insert, moment
+from agencystack.bridge.store.tables import audit
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    Args:
+        entity: of the record.
+        side: on which side it happened.
+        record: the record's id there; empty where it has none yet.
+        event: ``create``, ``update``, ``retire``, ``refused``, ``linked``, ``conflict``, ``resolved``, ...
+        link: the link's id, where there is one.
+        fields: names of fields.
+        token: op token.
+        actor: who; empty for the bridge itself.
+        at: when.
+    """
+
+    entity: str
+    side: SideName
+    record: str
+    event: str
+    link: str = ""
+    fields: tuple[str, ...] = ()
+    token: str = ""
+    actor: str = ""
+    at: datetime | None = None
+
+
+class Audits:
+    """The audit of one pairing; it only grows."""
+
+    def __init__(self, connection: Connection, pairing: str) -> None:
+        self._connection = connection
+        self._pairing = pairing
+
+    def add(self, events: Sequence[Event], now: int) -> None:
+        """Note what happened."""
+        for some in chunks(events):
+            self._connection.execute(insert(self._connection, audit).values([self._row(one, now) for one in some]))
+
+    def of_link(self, link: str, *, limit: int = 200) -> list[Event]:
+        """Return what happened to a pair, newest last."""
+        query = select(audit).where(audit.c.pairing == self._pairing, audit.c.link == link)
+        rows = self._connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).all()
+        return [_event(row) for row in reversed(rows)]
+
+    def of_record(self, side: SideName, record: str, *, limit: int = 200) -> list[Event]:
+        """Return what happened to a record that may have no link, newest last."""
+        query = select(audit).where(audit.c.pairing == self._pairing, audit.c.side == side, audit.c.record == record)
+        rows = self._connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).all()
+        return [_event(row) for row in reversed(rows)]
+
+    def count_since(self, when: int, events: Sequence[str]) -> int:
+        """Return how many of certain events happened since a time in milliseconds."""
+        query = select(func.count()).where(
+            audit.c.pairing == self._pairing, audit.c.at >= when, audit.c.event.in_(events)
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def _row(self, one: Event, now: int) -> dict[str, Any]:
+        return {
+            "pairing": self._pairing,
+            "at": now,
+            "entity": one.entity,
+            "link": one.link or None,
+            "side": str(one.side),
+            "record": one.record,
+            "event": one.event,
+            "fields": json.dumps(sorted(one.fields)),
+            "token": one.token,
+            "actor": one.actor,
+        }
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        entity=row.entity,
+        side=SideName(row.side),
+        record=row.record,
+        event=row.event,
+        link=row.link or "",
+        fields=tuple(json.loads(row.fields)),
+        token=row.token,
+        actor=row.actor,
+        at=moment(row.at),
+    )

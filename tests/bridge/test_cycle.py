@@ -1,0 +1,383 @@
+"""Batches against small sides in memory: what comes across, what waits, what a crash leaves, what a person is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agencystack.bridge.bridge import Bridge
+from agencystack.bridge.record import Presence, Ref
+from agencystack.bridge.side import Outcome, Result
+from agencystack.bridge.store import Store
+from agencystack.bridge.store.pairings import PairingState
+from agencystack.stack.errors import Unavailable
+from tests.bridge.fakes import ENTITIES, Chance, Clock, E, FakeSide, Killed, W, everything
+
+
+class World:
+    """Two sides and a bridge."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.clock, self.chance = Clock(), Chance()
+        self.w = FakeSide(W, self.clock, list(ENTITIES.values()))
+        self.e = FakeSide(E, self.clock, list(ENTITIES.values()))
+        self.store = Store.open(f"sqlite:///{folder / 'bridge.db'}")
+        self.sharing = everything(**settings)
+        self.bridge = self.worker("one")
+        self.wc, self.ec = self.w.form("customer"), self.e.form("customer")
+        self.wo, self.eo = self.w.form("order"), self.e.form("order")
+
+    def worker(self, name: str) -> Bridge:
+        return Bridge(
+            self.store,
+            "acme",
+            {W: self.w, E: self.e},
+            ENTITIES,
+            self.sharing,
+            clock=self.clock,
+            randomness=self.chance,
+            worker=name,
+        )
+
+    def settle(self) -> None:
+        """Work until nothing waits any more."""
+        for _ in range(60):
+            self.bridge.run()
+            due = self.bridge.next_due()
+            if due is None:
+                return
+            self.clock.wait(max((due - self.clock.now).total_seconds(), 0) + 0.001)
+
+    def customer(self, **fields: object) -> dict[str, object]:
+        return {"name": None, "email": None, "note": None, "phone": None, "rank": None} | fields
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_record_comes_across_and_then_nothing_is_written(world: World) -> None:
+    world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    assert list(world.ec.here().values()) == [world.customer(name="Ada", email="ada@example.com")]
+    writes = len(world.w.writes) + len(world.e.writes)
+    world.settle()
+    assert (len(world.w.writes) + len(world.e.writes), writes) == (1, 1)
+
+
+def test_edits_of_different_fields_on_both_sides_survive(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    e = next(iter(world.ec.here()))
+    world.wc.edit(w, email="new@example.com")
+    world.ec.edit(e, name="Ada L.")
+    world.settle()
+    assert world.wc.here()[w] == world.ec.here()[e] == world.customer(name="Ada L.", email="new@example.com")
+
+
+def test_both_edit_one_field_and_the_owner_wins(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    e = next(iter(world.ec.here()))
+    world.wc.edit(w, name="from WordPress")
+    world.ec.edit(e, name="from ERPNext")
+    world.settle()
+    assert world.wc.here()[w]["name"] == world.ec.here()[e]["name"] == "from ERPNext"
+
+
+def test_the_newer_wins_where_the_policy_says_so(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", phone="1"))
+    world.settle()
+    e = next(iter(world.ec.here()))
+    world.ec.edit(e, phone="2")
+    world.clock.wait(5)
+    world.wc.edit(w, phone="3")
+    world.settle()
+    assert world.ec.here()[e]["phone"] == world.wc.here()[w]["phone"] == "3"
+
+
+def test_a_conflict_waits_for_a_person_and_is_carried_out(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", note="old"))
+    world.settle()
+    e = next(iter(world.ec.here()))
+    world.wc.edit(w, note="W", name="Ada L.")
+    world.ec.edit(e, note="E")
+    world.settle()
+    assert (world.wc.here()[w]["note"], world.ec.here()[e]["note"], world.ec.here()[e]["name"]) == ("W", "E", "Ada L.")
+    (conflict,) = world.bridge.conflicts()
+    assert (conflict.field, conflict.wordpress, conflict.erpnext) == ("note", "W", "E")
+    world.bridge.resolve(conflict.id, "erpnext", by="ann")
+    world.settle()
+    assert (world.wc.here()[w]["note"], world.ec.here()[e]["note"], world.bridge.conflicts()) == ("E", "E", [])
+
+
+def test_a_decision_on_other_values_than_there_are_now_is_asked_again(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", note="old"))
+    world.settle()
+    e = next(iter(world.ec.here()))
+    world.wc.edit(w, note="W")
+    world.ec.edit(e, note="E")
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    world.wc.edit(w, note="W2")
+    world.bridge.resolve(conflict.id, "erpnext", by="ann")
+    world.settle()
+    assert [one.wordpress for one in world.bridge.conflicts()] == ["W2"]
+
+
+def test_records_on_both_sides_are_matched_by_identity(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com", phone="1"))
+    e = world.ec.make(**world.customer(name="Ada Lovelace", email="ada@example.com"))
+    world.settle()
+    assert len(world.wc.here()) == len(world.ec.here()) == 1
+    assert (
+        world.wc.here()[w]
+        == world.ec.here()[e]
+        == world.customer(name="Ada Lovelace", email="ada@example.com", phone="1")
+    )
+
+
+def test_several_candidates_wait_for_a_person(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    first = world.ec.make(**world.customer(name="A", email="ada@example.com"))
+    world.e.outbox.clear()
+    second = world.ec.make(**world.customer(name="B", email="ada@example.com"))
+    world.e.outbox.clear()
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    assert conflict.candidates == (first, second)
+    world.bridge.resolve(conflict.id, second, by="ann")
+    world.settle()
+    assert world.wc.here()[w]["name"] == "B"
+    assert world.bridge.conflicts() == []
+
+
+def test_an_order_waits_for_its_customer(world: World) -> None:
+    customer = world.wc.make(**world.customer(name="Ada"))
+    order = world.wo.make(customer=Ref("customer", customer), total="10.00")
+    world.w.outbox = {"2": ("order", order)}  # the customer's own mark is lost
+    world.settle()
+    (e,) = world.ec.here()
+    assert [row["customer"] for row in world.eo.here().values()] == [Ref("customer", e)]
+
+
+def test_an_order_of_a_deleted_customer_is_shown_to_a_person(world: World) -> None:
+    world.wo.make(customer=Ref("customer", "77"), total="10.00")
+    world.settle()
+    (letter,) = world.bridge.dead_letters()
+    assert "customer 77" in letter.message
+    assert letter.remedy
+
+
+def test_a_refusal_is_a_dead_letter_until_the_record_changes(world: World) -> None:
+    world.e.faults["create", "customer"] = Outcome("", Result.REFUSED, message="no name", remedy="give it a name")
+    w = world.wc.make(**world.customer(email="ada@example.com"))
+    world.settle()
+    (letter,) = world.bridge.dead_letters()
+    assert (letter.message, letter.remedy, letter.wordpress_id) == ("no name", "give it a name", w)
+    world.bridge.hint(W, "customer", [w], "again")
+    world.settle()
+    assert world.e.writes == []
+    world.wc.edit(w, name="Ada")
+    world.settle()
+    assert len(world.ec.here()) == 1
+    assert world.bridge.dead_letters() == []
+
+
+def test_a_refusal_is_tried_again_when_a_person_says_so(world: World) -> None:
+    world.e.faults["create", "customer"] = Outcome("", Result.REFUSED, message="no", remedy="do")
+    world.wc.make(**world.customer(email="ada@example.com"))
+    world.settle()
+    assert world.bridge.retry([one.id for one in world.bridge.dead_letters()]) == 1
+    world.settle()
+    assert (len(world.ec.here()), world.bridge.dead_letters()) == (1, [])
+
+
+@pytest.mark.parametrize("happened", ["happened", "did not"])
+def test_an_unknown_creation_happens_once(world: World, happened: str) -> None:
+    world.e.faults["create", "customer"] = Outcome("", Result.UNKNOWN, message=happened)
+    world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    assert [row["name"] for row in world.ec.here().values()] == ["Ada"]
+
+
+def test_an_unknown_creation_and_an_edit_meanwhile(world: World) -> None:
+    world.e.faults["create", "customer"] = Outcome("", Result.UNKNOWN, message="happened")
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.bridge.run()
+    (e,) = world.ec.here()
+    world.wc.edit(w, name="Ada L.")
+    world.settle()
+    assert world.ec.here()[e]["name"] == world.wc.here()[w]["name"] == "Ada L."
+
+
+def test_an_unknown_update_is_no_edit_of_the_other_side(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.e.faults["update", "customer"] = Outcome("", Result.UNKNOWN, message="happened")
+    world.wc.edit(w, name="first")
+    world.bridge.run()
+    world.wc.edit(w, name="second")
+    world.settle()
+    assert world.ec.here()[e]["name"] == world.wc.here()[w]["name"] == "second"
+
+
+def test_a_stale_record_is_looked_at_again_at_once(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.e.faults["update", "customer"] = Outcome("", Result.STALE)
+    world.wc.edit(w, email="a@example.com")
+    world.bridge.run()
+    assert world.ec.here()[e]["email"] == "a@example.com"
+
+
+def test_a_side_that_is_down_is_left_alone_and_nothing_is_lost(world: World) -> None:
+    world.wc.make(**world.customer(name="Ada"))
+    world.e.errors["apply"] = [Unavailable("down")] * 3
+    world.bridge.run()
+    calls = len(world.e.calls)
+    world.bridge.run()
+    assert len(world.e.calls) == calls
+    world.settle()
+    assert len(world.ec.here()) == 1
+
+
+def test_a_half_written_record_is_never_taken_for_a_whole_one(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.wc.rows_[w].presence = Presence.HALF
+    world.bridge.run()
+    assert world.ec.here() == {}
+    world.wc.rows_[w].presence = Presence.PRESENT
+    world.settle()
+    assert len(world.ec.here()) == 1
+
+
+def test_a_deletion_archives_the_other(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    world.wc.bin(w)
+    world.settle()
+    assert world.ec.here() == {}
+    assert world.bridge.conflicts() == []
+
+
+def test_gone_here_and_edited_there_is_a_conflict(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.wc.bin(w)
+    world.ec.edit(e, name="Ada L.")
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    world.bridge.resolve(conflict.id, "erpnext", by="ann")
+    world.settle()
+    assert world.wc.here()[w]["name"] == "Ada L."
+    assert world.bridge.conflicts() == []
+
+
+def test_a_record_taken_out_of_the_bin_is_asked_about(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    world.wc.bin(w)
+    world.settle()
+    world.wc.unbin(w)
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    world.bridge.resolve(conflict.id, "wordpress", by="ann")
+    world.settle()
+    assert [row["name"] for row in world.ec.here().values()] == ["Ada"]
+
+
+def test_mass_deletion_is_asked_about(tmp_path: Path) -> None:
+    world = World(tmp_path, brake_percent=50)
+    ids = [world.wc.make(**world.customer(name=f"N{at}")) for at in range(10)]
+    world.settle()
+    for id_ in ids:
+        world.wc.bin(id_)
+    world.bridge.run()
+    assert len(world.ec.here()) == 10
+    world.bridge.confirm_removals("customer", "ann")
+    world.settle()
+    assert world.ec.here() == {}
+
+
+def test_a_value_that_a_side_rewrites_does_not_flap(world: World) -> None:
+    world.e.rewrite["name"] = lambda value: str(value).upper()
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    assert (world.wc.here()[w]["name"], world.ec.here()[e]["name"]) == ("Ada", "ADA")
+    world.wc.edit(w, name="Bea")
+    world.settle()
+    assert (world.wc.here()[w]["name"], world.ec.here()[e]["name"]) == ("Bea", "BEA")
+    assert len(world.e.writes) == 2
+    assert world.w.writes == []
+
+
+def test_a_value_that_may_not_change_here_is_put_back(world: World) -> None:
+    world.ec.make(**world.customer(name="Ada", rank="1"))
+    world.settle()
+    (w,) = world.wc.here()
+    world.wc.edit(w, rank="9")
+    world.settle()
+    assert world.wc.here()[w]["rank"] == "1"
+
+
+@pytest.mark.parametrize("fault", [("url", "https://clone.example"), ("instance", "another"), ("epoch", 0)])
+def test_clones_and_restored_backups_pause_the_pairing(world: World, fault: tuple[str, object]) -> None:
+    world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    setattr(world.w, *fault)
+    world.ec.edit(next(iter(world.ec.here())), name="Ada L.")
+    world.bridge.run()
+    assert world.bridge.pairing().state is PairingState.PAUSED
+    assert "wordpress" in world.bridge.pairing().reason
+    assert world.w.writes == []
+
+
+def test_another_record_under_a_linked_id_pauses_the_pairing(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    world.wc.edit(w, name="Zoe", email="zoe@example.com")
+    world.wc.rows_[w].created = "later"
+    world.bridge.run()
+    assert world.bridge.pairing().state is PairingState.PAUSED
+    assert [row["name"] for row in world.ec.here().values()] == ["Ada"]
+
+
+def test_marks_are_acknowledged_when_they_are_safe(world: World) -> None:
+    world.wc.make(**world.customer(name="Ada"))
+    world.bridge.poll()
+    assert len(world.w.outbox) == 1
+    world.bridge.poll()
+    assert world.w.outbox == {}
+
+
+BOUNDARIES = [(side, call) for side in (W, E) for call in ("changes", "read", "find", "candidates", "apply", "applied")]
+
+
+@pytest.mark.parametrize(("side", "call"), BOUNDARIES)
+@pytest.mark.parametrize("skip", range(4))
+def test_killed_at_a_call_nothing_is_lost_or_doubled(world: World, side: object, call: str, skip: int) -> None:
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    e = world.ec.make(**world.customer(name="Bea", email="bea@example.com"))
+    world.wo.make(customer=Ref("customer", w), total="10.00")
+    fake = world.w if side is W else world.e
+    fake.errors[call] = [None] * skip + [Killed()]
+    try:
+        world.bridge.run()
+        world.wc.edit(w, name="Ada L.")
+        world.ec.edit(e, phone="5")
+        world.bridge.run()
+    except Killed:
+        world.bridge = world.worker("two")
+    fake.errors.clear()
+    world.settle()
+    assert sorted(str(row["email"]) for row in world.wc.here().values()) == ["ada@example.com", "bea@example.com"]
+    assert sorted(map(str, world.wc.here().values())) == sorted(map(str, world.ec.here().values()))
+    assert len(world.eo.here()) == 1
+    assert (world.bridge.conflicts(), world.bridge.dead_letters()) == ([], [])
