@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import LEASE, SECOND, Context
+from agencystack.bridge.context import LEASE, Context
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.inbox import Hint, Postponed, record_key
 from agencystack.bridge.store.links import Link
@@ -23,7 +23,10 @@ def claim(context: Context, limit: int) -> Batch:
         taken = transaction.leases.take([key.name for key in keys], context.worker, fence, now, until)
         busy = [hint for key in keys if key.name not in taken for hint in key.hints]
         transaction.inbox.postpone(
-            [Postponed(hint, now + SECOND, hint.attempts, "another worker has it") for hint in busy]
+            [
+                Postponed(hint, now + context.pause(hint.attempts), hint.attempts + 1, "another worker has it")
+                for hint in busy
+            ]
         )
     return Batch(fence, until, [key for key in keys if key.name in taken])
 

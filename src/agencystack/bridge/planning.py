@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.brake import braked, waits_for
-from agencystack.bridge.context import LONGEST_PAUSE, Context
+from agencystack.bridge.context import LONGEST_PAUSE, SECOND, Context
 from agencystack.bridge.merge import RECORD
 from agencystack.bridge.plan import Plan, Situation, plan
 from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
@@ -121,9 +121,14 @@ def _park(context: Context, transaction: Transaction, key: Key, side: SideName, 
             planned.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
         planned.wanted.add((side, ref))
         waits = record_key(side, ref.entity, ref.id)
-        key.end(Again(f"waits for {ref.entity} {ref.id}", LONGEST_PAUSE, waits_for=waits))
+        key.end(Again(f"waits for {ref.entity} {ref.id}", _patience(key), waits_for=waits))
         return
     key.end()
+
+
+def _patience(key: Key) -> int:
+    """Return how long to wait for another record, which wakes what waits for it: this is for when that goes wrong."""
+    return min(LONGEST_PAUSE, 15 * SECOND << min(key.attempts, 10))
 
 
 def _plan(key: Key) -> None:
@@ -166,7 +171,7 @@ def _check_reach(key: Key, planned: Planned) -> None:
             return
         planned.wanted.add((intent.side.other, Ref(missing.entity, here)))
         waits = record_key(intent.side.other, missing.entity, here)
-        key.end(Again(f"waits for {missing.entity} {here}", LONGEST_PAUSE, waits_for=waits))
+        key.end(Again(f"waits for {missing.entity} {here}", _patience(key), waits_for=waits))
         return
 
 

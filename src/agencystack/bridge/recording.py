@@ -55,8 +55,8 @@ def record_outcomes(context: Context, batch: Batch, known: Known, wanted: Sequen
         transaction.dead.record(ends.letters, now)
         transaction.conflicts.close(ends.solved)
         transaction.audits.add(ends.events, now)
-        transaction.inbox.wake(ends.awake, now)
         follow(context, transaction, batch)
+        transaction.inbox.wake(ends.awake, now)  # after following: what waits may have begun to in this very batch
 
 
 def follow(context: Context, transaction: Transaction, batch: Batch) -> None:
