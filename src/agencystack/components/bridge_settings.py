@@ -18,10 +18,10 @@ class BridgeState(BaseModel):
         hook_url: where it calls when something changed.
         keys: ids of the keys it takes and signs with, newest first.
         entities: which way each shared entity goes.
+        ca: certificates of the authority it trusts for ``hook_url``; empty for its own choice.
+        meta: further meta keys it watches.
+        well: the user its calls act as and its tables are there.
         instance: id it was given when it was installed.
-        epoch: the highest number it ever gave to a change.
-        user: who signed calls act as.
-        backlog: changes the bridge has not acknowledged.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -30,10 +30,10 @@ class BridgeState(BaseModel):
     hook_url: str = ""
     keys: tuple[str, ...] = ()
     entities: Mapping[str, str] = {}
+    ca: str = ""
+    meta: tuple[str, ...] = ()
+    well: bool = True
     instance: str = ""
-    epoch: int = 0
-    user: str = ""
-    backlog: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,16 @@ class BridgeSettings:
         hook_url: where it calls when something changed.
         keys: newest first; two while they are exchanged.
         entities: which way each shared entity goes.
+        ca: certificates of a private authority of ``hook_url``; empty for none.
+        meta: further meta keys that are shared.
     """
 
     pairing: str
     hook_url: str
     keys: tuple[BridgeKey, ...]
     entities: Mapping[str, str]
+    ca: str = ""
+    meta: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, object]:
         """Return it as the plugin and the app take it; holds the secrets."""
@@ -72,4 +76,6 @@ class BridgeSettings:
             "hook_url": self.hook_url,
             "keys": [{"id": key.id, "secret": key.secret.reveal()} for key in self.keys],
             "entities": dict(self.entities),
+            "ca": self.ca,
+            "meta": list(self.meta),
         }

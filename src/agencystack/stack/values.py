@@ -19,6 +19,9 @@ _DOMAIN = rf"{_LABEL}(\.{_LABEL})+"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])"
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
+ADDRESS = rf"{_HOST}:{_PORT}"
+"""Pattern of an address to listen at."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -73,7 +76,7 @@ Domain = Annotated[str, Written(_DOMAIN, "is not a domain", "a domain such as ac
 Host = Annotated[str, Written(_HOST, "is not a host name", "a host name such as mail.agency.example, or an address")]
 HostPort = Annotated[
     str,
-    Written(rf"{_HOST}:{_PORT}", "is not an address to listen at", "HOST:PORT, such as 127.0.0.1:8095"),
+    Written(ADDRESS, "is not an address to listen at", "HOST:PORT, such as 127.0.0.1:8095"),
 ]
 Email = Annotated[
     str,

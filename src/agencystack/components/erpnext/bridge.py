@@ -8,7 +8,8 @@ from agencystack.components.erpnext.site import FrappeSite
 SINCE = (0, 3, 0)
 """The version of our app that knows the bridge."""
 
-_METHODS = "agencystack_connector.bridge"
+_METHODS = "agencystack_connector.bridge_admin"
+_TAKEN = ("pairing", "hook_url", "keys", "entities")
 
 
 class ErpNextBridge:
@@ -27,7 +28,10 @@ class ErpNextBridge:
         Raises:
             Refused: the site does not have the app.
         """
-        return self._site.model(BridgeState, self._site.call(f"{_METHODS}.state", {}))
+        told = self._site.call(f"{_METHODS}.state")
+        if not isinstance(told, dict):
+            raise self._site.bad_shape("how our app is joined to the bridge")
+        return self._site.model(BridgeState, {**told, "keys": tuple(told.get("key_ids", ()))})
 
     def configure(self, settings: BridgeSettings) -> None:
         """Join our app; it makes the bridge's user, its role and the fields it needs.
@@ -35,7 +39,8 @@ class ErpNextBridge:
         Raises:
             Refused: the app said why not.
         """
-        self._site.call(f"{_METHODS}.configure", settings.plain())
+        plain = settings.plain()
+        self._site.call(f"{_METHODS}.configure", {name: plain[name] for name in _TAKEN})
 
     def clear(self) -> None:
         """Part it again; what it noted down is dropped, fields and their contents stay."""

@@ -18,7 +18,28 @@ function bridge() {
 	if ( ! class_exists( BRIDGE_CLASS ) ) {
 		return array( 'plugin' => false );
 	}
-	return array( 'plugin' => true ) + call_user_func( array( BRIDGE_CLASS, 'state' ) );
+	$state = call_user_func( array( BRIDGE_CLASS, 'state' ) );
+	if ( null === $state ) {
+		return array( 'plugin' => true, 'pairing' => '' );
+	}
+	// A key that can no longer be opened is none; a user or a table that was lost shows as "not well".
+	$readable = array_filter(
+		$state['keys'],
+		static function ( $key ) {
+			return $key['readable'];
+		}
+	);
+	return array(
+		'plugin'   => true,
+		'pairing'  => $state['pairing'],
+		'hook_url' => $state['hook'],
+		'ca'       => $state['ca'],
+		'keys'     => array_column( $readable, 'id' ),
+		'entities' => (object) $state['entities'],
+		'meta'     => $state['meta'],
+		'well'     => $state['user'] && $state['tables'],
+		'instance' => $state['instance'],
+	);
 }
 
 /**
@@ -36,7 +57,7 @@ function write_bridge( array $args ) {
 	if ( null === $wanted ) {
 		call_user_func( array( BRIDGE_CLASS, 'clear' ) );
 	} else {
-		call_user_func( array( BRIDGE_CLASS, 'configure' ), $wanted );
+		call_user_func( array( BRIDGE_CLASS, 'configure' ), array( 'hook' => $wanted['hook_url'] ) + $wanted );
 	}
 	$now = bridge();
 	if ( ( $wanted['pairing'] ?? '' ) !== $now['pairing'] ) {

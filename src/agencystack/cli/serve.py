@@ -1,0 +1,92 @@
+"""`agencystack serve`: the data bridge at work, in the foreground, as systemd runs it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from agencystack.cli.run import guarded
+from agencystack.cli.terminal import Terminal
+from agencystack.stack.errors import ConfigurationError, ExitCode, UsageError
+from agencystack.stack.load import load as load_stack
+from agencystack.stack.model import Bridge
+from agencystack.stack.paths import Home
+from agencystack.stack.references import SecretResolver
+from agencystack.stack.sealed import SealedStore
+from agencystack.stack.secrets import Secret
+from agencystack.stack.values import ADDRESS
+
+Places = Annotated[int, typer.Option("--places", min=1, help="Pairings attended to at a time.")]
+
+
+def register(app: typer.Typer, bridge: typer.Typer) -> None:
+    """Add the commands.
+
+    Args:
+        app: the program; gets ``serve``.
+        bridge: its group of that name; gets ``worker``.
+    """
+    app.command()(serve)
+    bridge.command()(worker)
+
+
+def serve(
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Instead of bridge.listen in stack.yaml.")
+    ] = None,
+    places: Places = 4,
+) -> None:
+    """Keep WordPress and ERPNext in step until Ctrl-C or SIGTERM: take the products' calls, and work."""
+
+    def action() -> ExitCode:
+        home, settings, database = _opened()
+        address = listen or settings.listen
+        if re.fullmatch(ADDRESS, address) is None:
+            raise UsageError(f"{address} is not an address to listen at", remedy="write HOST:PORT: 127.0.0.1:8095")
+        return _work(home, database, address, places)
+
+    guarded(Terminal(as_json=False), action)
+
+
+def worker(places: Places = 4) -> None:
+    """Work beside other workers on a PostgreSQL (bridge.database), on this host or another; takes no calls."""
+
+    def action() -> ExitCode:
+        home, _, database = _opened()
+        if database is None:
+            raise UsageError(
+                "several workers need a PostgreSQL: SQLite serves one process",
+                remedy="write `bridge: {database: secret:NAME}` into stack.yaml, or run agencystack serve",
+            )
+        return _work(home, database, None, places)
+
+    guarded(Terminal(as_json=False), action)
+
+
+def _work(home: Home, database: Secret | None, address: str | None, places: int) -> ExitCode:
+    # The bridge and DBOS take a second to import: only who serves pays it.
+    from agencystack.bridge.place import Place
+    from agencystack.bridge.service import Listening, run
+
+    run(Place(home, database), Listening.at(address) if address else None, places=places)
+    return ExitCode.DONE
+
+
+def _opened() -> tuple[Home, Bridge, Secret | None]:
+    """Return the installation, what stack.yaml says of its bridge, and where its database is."""
+    home = Home.from_environment()
+    settings = _settings(home)
+    resolver = SecretResolver(SealedStore(home.secrets_dir, home.key_file))
+    return home, settings, resolver.resolve(settings.database) if settings.database else None
+
+
+def _settings(home: Home) -> Bridge:
+    settings = load_stack(home.stack_file).bridge
+    if settings is None:
+        raise ConfigurationError(
+            f"{home.stack_file} does not say where the bridge listens",
+            remedy="add `bridge: {url: ADDRESS}`: as WordPress and ERPNext reach this machine (docs/data-bridge.md)",
+        )
+    return settings

@@ -1,0 +1,116 @@
+"""The pairing itself: what the bridge's workers know of the two sides, and what is shared between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agencystack.bridge.keyring import Access
+from agencystack.bridge.place import Place
+from agencystack.bridge.record import SideName
+from agencystack.bridge.store import Store
+from agencystack.bridge.store.pairings import PairingState
+from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
+from agencystack.engine.values import Fields, Marker, Value, digest
+from agencystack.stack.errors import ComponentRef
+from agencystack.stack.files import private_folder
+from agencystack.stack.sharing import Sharing
+
+KEY = "pairing"
+CEILING = "stack.yaml"
+"""The cursor that remembers what ``stack.yaml`` said when its sharing was taken over."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a pairing shall be.
+
+    Args:
+        accesses: how each side is reached; called when it is written, as keys may be made in the same run.
+        sharing: what is shared.
+        signing: tells the sides whose plugin or app signs; their keys are made by the run that joins them.
+    """
+
+    accesses: Callable[[], Mapping[SideName, Access]]
+    sharing: Sharing
+    signing: Callable[[], frozenset[SideName]]
+
+
+class Pairing(Resource):
+    """One WordPress with one ERPNext, as the workers know them.
+
+    Args:
+        client: whose; also the pairing's id.
+        place: where the bridge keeps what it knows.
+        wanted: what it shall be.
+    """
+
+    def __init__(self, client: str, place: Place, wanted: Wanted) -> None:
+        self.component, self.key = ComponentRef(client, "bridge"), KEY
+        self._client, self._place, self._wanted = client, place, wanted
+
+    def read(self) -> Reading:
+        """Return what the workers know."""
+        keyring = self._place.keyring
+        accesses = {side: access for side in SideName if (access := keyring.get(self._client, side))}
+        if not self._place.exists or not accesses:
+            return ABSENT
+        store = Store.open(self._place.store_url)
+        try:
+            with store.reading(self._client) as reading:
+                ceiling = reading.cursors.get(CEILING)
+        finally:
+            store.close()
+        return Reading({**_shown(accesses), "sharing": ceiling})
+
+    def wanted(self) -> Fields:
+        """Want the sides as they are reached now, and what stack.yaml shares."""
+        fields = _shown(self._wanted.accesses())
+        for side in self._wanted.signing():
+            fields[f"{side}_keys"] = fields[f"{side}_keys"] or Marker.PENDING
+        return {**fields, "sharing": self._ceiling()}
+
+    def write(self, change: Change) -> None:
+        """Tell the workers; from then on they are at work."""
+        private_folder(self._place.home.bridge_dir)
+        for side, access in self._wanted.accesses().items():
+            self._place.keyring.put(self._client, side, access)
+        store, now = Store.open(self._place.store_url), round(time.time() * 1000)
+        try:
+            with store.writing(self._client) as writing:
+                writing.pairings.create(now)
+                known = writing.pairings.get()
+                if "sharing" in change.names or change.live.absent:
+                    writing.pairings.save_sharing(self._wanted.sharing.model_dump_json(), known.revision, now)
+                    writing.cursors.save(CEILING, self._ceiling())
+                if change.live.absent and known.state is PairingState.PAUSED:
+                    writing.pairings.set_state(PairingState.ACTIVE, "", now)
+        finally:
+            store.close()
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Stop and disconnect; what is linked stays known, so that joining again doubles nothing."""
+        store = Store.open(self._place.store_url)
+        try:
+            with store.writing(self._client) as writing:
+                reason = "the data bridge was undone"
+                writing.pairings.set_state(PairingState.PAUSED, reason, round(time.time() * 1000))
+        finally:
+            store.close()
+        for side in SideName:
+            self._place.keyring.delete(self._client, side)
+        return "links stay, so that joining again doubles nothing; `agencystack undo data-bridge --purge` forgets them"
+
+    def _ceiling(self) -> str:
+        return digest(self._wanted.sharing.model_dump(mode="json"))
+
+
+def _shown(accesses: Mapping[SideName, Access]) -> dict[str, Value]:
+    shown: dict[str, Value] = {}
+    for side, access in accesses.items():
+        shown[f"{side}_url"] = access.url
+        shown[f"{side}_public_url"] = access.public_url
+        shown[f"{side}_user"] = access.user
+        shown[f"{side}_keys"] = tuple(key.id for key in access.keys)
+    return shown

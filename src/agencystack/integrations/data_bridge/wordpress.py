@@ -1,0 +1,186 @@
+"""WordPress and ERPNext are kept in step, both ways: plugin and app are joined to the bridge, and its worker runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from agencystack.bridge.keyring import Access
+from agencystack.bridge.place import Place
+from agencystack.bridge.record import SideName
+from agencystack.components.erpnext.bridge import knows_bridge
+from agencystack.components.wordpress import SITE, Carrier
+from agencystack.engine.context import Component
+from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
+from agencystack.engine.resource import Resource
+from agencystack.integrations import products
+from agencystack.integrations.data_bridge.books import books_of
+from agencystack.integrations.data_bridge.joined import (
+    ErpNextKeeper,
+    FormerKeysGone,
+    Joined,
+    Joining,
+    Keeper,
+    WordPressKeeper,
+)
+from agencystack.integrations.data_bridge.pairing import Pairing, Wanted
+from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
+from agencystack.integrations.data_bridge.shared_keys import SharedKeys
+from agencystack.integrations.data_bridge.worker import LivingWorker
+from agencystack.integrations.wordpress_plugin import WordPressPlugin
+from agencystack.stack.model import Bridge
+from agencystack.stack.sharing import Direction, Sharing
+
+WITHOUT_APP = (
+    "without our app agencystack_connector 0.3.0 or later in ERPNext the bridge asks it for changes every half minute, "
+    "writes one document a request, and cannot join several in one transaction (docs/data-bridge.md)"
+)
+
+
+@integration("data-bridge", "wordpress", provider="erpnext", version=1)
+class WordPressWithErpNext(Integration):
+    """Join a client's WordPress and ERPNext."""
+
+    capabilities = (Capability("both sides answer the bridge, signed", Support.SUPPORTED, proof=SIGNED),)
+
+    def missing(self, site: Site) -> Iterator[str]:
+        """Yield what stack.yaml must say: nothing is shared by guess."""
+        if site.bridge is None:
+            yield "bridge.url"
+        if site.shares is None:
+            yield f"clients.{site.client}.data_bridge"
+        elif _needs_books(site.shares) and site.shares.accounting is None:
+            yield f"clients.{site.client}.data_bridge.accounting"
+
+    def resources(self, site: Site) -> Iterator[Resource]:
+        """Yield plugin and app joined, what the workers know, the worker; last, former keys that nobody needs."""
+        wordpress = products.wordpress(site.application, site.context)
+        shares, place = _shares(site), place_of(site)
+        if shares.accounting is not None:
+            erpnext = products.erpnext(_erpnext(site), site.context)
+            yield from books_of(erpnext, shares.accounting, list(_directions(shares)))
+        yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
+        keepers: dict[SideName, Keeper] = {
+            SideName.WORDPRESS: WordPressKeeper(wordpress),
+            SideName.ERPNEXT: _erpnext_keeper(site),
+        }
+        for side, keeper in keepers.items():
+            yield Joined(keeper, joining(site, side), WITHOUT_APP if side is SideName.ERPNEXT else "")
+        yield Pairing(site.client, place, Wanted(lambda: accesses(site), shares, lambda: signing(site)))
+        yield LivingWorker(place, _bridge(site).listen)
+        for side, keeper in keepers.items():
+            yield FormerKeysGone(keeper, joining(site, side))
+
+    def proofs(self, site: Site) -> Iterable[Proof]:
+        """Ask both sides as a worker does."""
+        yield SidesAnswer(site.client, place_of(site))
+
+    def component_version(self, site: Site) -> str | None:
+        """Return the version of WordPress."""
+        return products.wordpress(site.application, site.context).answer(SITE).wordpress
+
+    def rotate(self, site: Site) -> Callable[[], None] | None:
+        """Ask for new keys; both are good until the proof has passed."""
+        exchanged = [back for side in SideName if (back := shared_keys(site, side).exchange())]
+        if not exchanged:
+            return None
+
+        def take_back() -> None:
+            for back in exchanged:
+                back()
+
+        return take_back
+
+
+def place_of(site: Site) -> Place:
+    """Return where the bridge keeps what it knows."""
+    database = site.bridge.database if site.bridge else None
+    return Place(site.context.home, site.context.resolve(database) if database else None)
+
+
+def shared_keys(site: Site, side: SideName) -> SharedKeys:
+    """Return the keys shared with one side."""
+    return SharedKeys(site.sealed(f"{side}-keys"))
+
+
+def joining(site: Site, side: SideName) -> Joining:
+    """Return how one side shall be joined."""
+    hook = f"{_bridge(site).url.rstrip('/')}/hooks/{site.client}/{side}"
+    return Joining(site.client, hook, _directions(_shares(site)), shared_keys(site, side))
+
+
+def accesses(site: Site) -> Mapping[SideName, Access]:
+    """Return how the bridge reaches both sides."""
+    wordpress, erpnext = site.application.settings, _erpnext(site).settings
+    there = Access(
+        url=wordpress.reached_by_us(),
+        public_url=wordpress.url,
+        keys=shared_keys(site, SideName.WORDPRESS).signing(),
+        ca_file=wordpress.ca_file or "",
+    )
+    here = Access(
+        url=erpnext.reached_by_us(),
+        public_url=erpnext.url,
+        keys=shared_keys(site, SideName.ERPNEXT).signing() if has_app(site)() else (),
+        user=site.context.resolve(erpnext.api_key).reveal(),
+        password=site.context.resolve(erpnext.api_secret),
+        ca_file=erpnext.ca_file or "",
+    )
+    return {SideName.WORDPRESS: there, SideName.ERPNEXT: here}
+
+
+def signing(site: Site) -> frozenset[SideName]:
+    """Return the sides whose plugin or app signs: WordPress gets our plugin in any case."""
+    return frozenset(SideName) if has_app(site)() else frozenset({SideName.WORDPRESS})
+
+
+def has_app(site: Site) -> Callable[[], bool]:
+    """Return what says whether ERPNext has our app in a version that knows the bridge; asked once a run."""
+    component = _erpnext(site)
+    erpnext = products.erpnext(component, site.context)
+
+    def ask() -> bool:
+        return knows_bridge(
+            site.context.connection(component.ref, erpnext.login.connector_version, "version of our app")
+        )
+
+    return ask
+
+
+def _erpnext(site: Site) -> Component:
+    if site.provider is None:
+        raise Blocked("there is no ERPNext for this client", component=site.application.ref)
+    return site.provider
+
+
+def _erpnext_keeper(site: Site) -> ErpNextKeeper:
+    return ErpNextKeeper(products.erpnext(_erpnext(site), site.context), has_app(site))
+
+
+def _bridge(site: Site) -> Bridge:
+    if site.bridge is None:
+        raise Blocked(
+            "stack.yaml does not say where the bridge listens",
+            component=site.application.ref,
+            remedy="add bridge: {url: ADDRESS}: as WordPress and ERPNext reach this machine (docs/data-bridge.md)",
+        )
+    return site.bridge
+
+
+def _shares(site: Site) -> Sharing:
+    if site.shares is None:
+        raise Blocked(
+            "stack.yaml does not say what this client shares",
+            component=site.application.ref,
+            remedy="add data_bridge to the client: which entities, which way, and how its books are kept "
+            "(docs/data-bridge.md)",
+        )
+    return site.shares
+
+
+def _directions(shares: Sharing) -> dict[str, str]:
+    return {name: str(one.direction) for name, one in shares.entities.items() if one.direction is not Direction.OFF}
+
+
+def _needs_books(shares: Sharing) -> bool:
+    """Say whether something is shared that has a price."""
+    return any(name in {"product", "variation", "order", "payment", "refund"} for name in _directions(shares))
