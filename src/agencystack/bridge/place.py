@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agencystack.bridge.keyring import Keyring
 from agencystack.stack.paths import Home
 from agencystack.stack.secrets import Secret
+
+if TYPE_CHECKING:
+    from agencystack.bridge.store import Store
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,23 @@ class Place:
     def exists(self) -> bool:
         """Say whether there is a store; one in PostgreSQL is made when it is first opened."""
         return self.database is not None or (self.home.bridge_dir / "bridge.db").exists()
+
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """Open the store, and close it afterwards.
+
+        Raises:
+            Unavailable: the database does not answer.
+            ConfigurationError: its schema is of a newer version than this program.
+        """
+        # SQLAlchemy takes half a second to import, and most commands never look into the store.
+        from agencystack.bridge.store import Store
+
+        store = Store.open(self.store_url)
+        try:
+            yield store
+        finally:
+            store.close()
 
     @property
     def keyring(self) -> Keyring:

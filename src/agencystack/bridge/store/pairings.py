@@ -82,6 +82,14 @@ class Pairings:
         """Note whether the bridge works, and why not."""
         self._update(now, state=str(state), reason=reason)
 
+    def pause(self, reason: str, now: int) -> None:
+        """Stop working, and say why."""
+        self.set_state(PairingState.PAUSED, reason, now)
+
+    def resume(self, now: int) -> None:
+        """Go on."""
+        self.set_state(PairingState.ACTIVE, "", now)
+
     def set_identity(self, side: SideName, identity: Identity, now: int) -> None:
         """Note which installation answers on a side."""
         self._update(

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from agencystack.bridge.keyring import Access
 from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
-from agencystack.bridge.store import Store
-from agencystack.bridge.store.pairings import PairingState
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value, digest
 from agencystack.stack.errors import ComponentRef
@@ -18,6 +16,7 @@ from agencystack.stack.files import private_folder
 from agencystack.stack.sharing import Sharing
 
 KEY = "pairing"
+UNDONE = "the data bridge was undone"
 CEILING = "stack.yaml"
 """The cursor that remembers what ``stack.yaml`` said when its sharing was taken over."""
 
@@ -56,12 +55,8 @@ class Pairing(Resource):
         accesses = {side: access for side in SideName if (access := keyring.get(self._client, side))}
         if not self._place.exists or not accesses:
             return ABSENT
-        store = Store.open(self._place.store_url)
-        try:
-            with store.reading(self._client) as reading:
-                ceiling = reading.cursors.get(CEILING)
-        finally:
-            store.close()
+        with self._place.opened() as store, store.reading(self._client) as reading:
+            ceiling = reading.cursors.get(CEILING)
         return Reading({**_shown(accesses), "sharing": ceiling})
 
     def wanted(self) -> Fields:
@@ -76,28 +71,20 @@ class Pairing(Resource):
         private_folder(self._place.home.bridge_dir)
         for side, access in self._wanted.accesses().items():
             self._place.keyring.put(self._client, side, access)
-        store, now = Store.open(self._place.store_url), round(time.time() * 1000)
-        try:
-            with store.writing(self._client) as writing:
-                writing.pairings.create(now)
-                known = writing.pairings.get()
-                if "sharing" in change.names or change.live.absent:
-                    writing.pairings.save_sharing(self._wanted.sharing.model_dump_json(), known.revision, now)
-                    writing.cursors.save(CEILING, self._ceiling())
-                if change.live.absent and known.state is PairingState.PAUSED:
-                    writing.pairings.set_state(PairingState.ACTIVE, "", now)
-        finally:
-            store.close()
+        now = round(time.time() * 1000)
+        with self._place.opened() as store, store.writing(self._client) as writing:
+            writing.pairings.create(now)
+            known = writing.pairings.get()
+            if "sharing" in change.names or change.live.absent:
+                writing.pairings.save_sharing(self._wanted.sharing.model_dump_json(), known.revision, now)
+                writing.cursors.save(CEILING, self._ceiling())
+            if known.reason == UNDONE:
+                writing.pairings.resume(now)
 
     def remove(self, live: Reading, before: Image) -> str:
         """Stop and disconnect; what is linked stays known, so that joining again doubles nothing."""
-        store = Store.open(self._place.store_url)
-        try:
-            with store.writing(self._client) as writing:
-                reason = "the data bridge was undone"
-                writing.pairings.set_state(PairingState.PAUSED, reason, round(time.time() * 1000))
-        finally:
-            store.close()
+        with self._place.opened() as store, store.writing(self._client) as writing:
+            writing.pairings.pause(UNDONE, round(time.time() * 1000))
         for side in SideName:
             self._place.keyring.delete(self._client, side)
         return "links stay, so that joining again doubles nothing; `agencystack undo data-bridge --purge` forgets them"

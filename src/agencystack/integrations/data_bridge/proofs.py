@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agencystack.bridge.connecting import connected
 from agencystack.bridge.place import Place
 from agencystack.engine.integration import Evidence, Proof
 
@@ -24,6 +23,8 @@ class SidesAnswer(Proof):
 
     def run(self) -> Evidence:
         """Ask for nothing, and see who answers."""
+        from agencystack.bridge.connecting import connected  # imported late, as the store is
+
         seen: dict[str, object] = {}
         with connected(self._place.keyring, self._pairing) as sides:
             for name, side in sides.items():

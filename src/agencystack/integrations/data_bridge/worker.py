@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from agencystack.bridge.place import Place
-from agencystack.bridge.store import Store
-from agencystack.bridge.store.shifts import Shifts
 from agencystack.engine.integration import Manual
 from agencystack.engine.resource import Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
@@ -59,11 +57,7 @@ def living(place: Place) -> Sequence[str]:
     """Return the workers that live."""
     if not place.exists:
         return ()
-    store = Store.open(place.store_url)
-    try:
-        return Shifts(store, milliseconds).living(HEARD)
-    finally:
-        store.close()
+    from agencystack.bridge.store.shifts import Shifts  # imported late, as the store is
 
-
-milliseconds: Callable[[], int] = lambda: round(time.time() * 1000)  # noqa: E731 - a clock is passed by name
+    with place.opened() as store:
+        return Shifts(store, lambda: round(time.time() * 1000)).living(HEARD)
