@@ -110,9 +110,11 @@ final class Bridge_Apply {
 		$kind    = $write['kind'];
 		$parents = Bridge_Kinds::parents( $kind, array( $id ) );
 		$parent  = isset( $parents[ $id ] ) ? $parents[ $id ] : 0;
+		Bridge_Marks::forget_begun( $kind, $id ); // We have the lock of its token: the call that began it is dead.
 		if ( 'order' === $kind ) {
-			$read = Bridge_Records::read( $kind, array( $id ) );
-			if ( empty( $read[ $id ]['agencystack']['half'] ) ) {
+			$native = self::native( $kind, $id );
+			if ( null === $native || ! $native['agencystack']['half'] ) {
+				wc_maybe_reduce_stock_levels( $id ); // It asks first whether that was done.
 				return self::made( $write, $id );
 			}
 			// Lines sent to an order are added to those it has: it is made anew.

@@ -17,42 +17,41 @@ final class Bridge_Capture_Shop {
 	/** Orders that are carts still: they change with each keystroke, and nobody wants them. */
 	const CARTS = array( 'checkout-draft', 'auto-draft' );
 
-	/** Hook in. */
+	/** Hook in, before everybody else. */
 	public function hook() {
 		foreach ( array( 'woocommerce_before_product_object_save', 'woocommerce_before_product_variation_object_save', 'woocommerce_product_before_set_stock', 'woocommerce_variation_before_set_stock' ) as $hook ) {
-			add_action( $hook, array( $this, 'before_product' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'before_product' ), PHP_INT_MIN );
 		}
 		foreach ( array( 'woocommerce_new_product', 'woocommerce_update_product', 'woocommerce_trash_product', 'woocommerce_delete_product', 'woocommerce_updated_product_stock', 'woocommerce_product_set_stock', 'woocommerce_product_set_stock_status' ) as $hook ) {
-			add_action( $hook, array( $this, 'product' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'product' ), PHP_INT_MIN );
 		}
 		foreach ( array( 'woocommerce_new_product_variation', 'woocommerce_update_product_variation', 'woocommerce_trash_product_variation', 'woocommerce_delete_product_variation', 'woocommerce_variation_set_stock', 'woocommerce_variation_set_stock_status' ) as $hook ) {
-			add_action( $hook, array( $this, 'variation' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'variation' ), PHP_INT_MIN );
 		}
-		add_filter( 'woocommerce_update_product_stock_query', array( $this, 'before_stock' ), PHP_INT_MAX, 2 );
+		add_filter( 'woocommerce_update_product_stock_query', array( $this, 'before_stock' ), PHP_INT_MIN, 2 );
 		add_filter( 'woocommerce_duplicate_product_exclude_meta', array( $this, 'not_copied' ) );
 
-		add_action( 'edit_terms', array( $this, 'before_term' ), PHP_INT_MAX, 2 );
-		add_action( 'pre_delete_term', array( $this, 'before_term' ), PHP_INT_MAX, 2 );
+		add_action( 'edit_terms', array( $this, 'before_term' ), PHP_INT_MIN, 2 );
+		add_action( 'pre_delete_term', array( $this, 'before_term' ), PHP_INT_MIN, 2 );
 		foreach ( array( 'created_product_cat', 'edited_product_cat', 'delete_product_cat' ) as $hook ) {
-			add_action( $hook, array( $this, 'category' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'category' ), PHP_INT_MIN );
 		}
 
 		foreach ( array( 'woocommerce_before_order_object_save', 'woocommerce_before_order_refund_object_save' ) as $hook ) {
-			add_action( $hook, array( $this, 'before_order' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'before_order' ), PHP_INT_MIN );
 		}
 		foreach ( array( 'woocommerce_pre_payment_complete', 'woocommerce_before_trash_order', 'woocommerce_before_delete_order' ) as $hook ) {
-			add_action( $hook, array( $this, 'before_order' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'before_order' ), PHP_INT_MIN );
 		}
 		foreach ( array( 'woocommerce_new_order', 'woocommerce_update_order', 'woocommerce_order_status_changed', 'woocommerce_payment_complete', 'woocommerce_trash_order', 'woocommerce_untrash_order', 'woocommerce_delete_order', 'woocommerce_saved_order_items' ) as $hook ) {
-			add_action( $hook, array( $this, 'order' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'order' ), PHP_INT_MIN );
 		}
-		add_action( 'woocommerce_create_refund', array( $this, 'before_refund' ), PHP_INT_MAX );
-		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ), PHP_INT_MAX, 2 );
-		add_action( 'woocommerce_update_order_refund', array( $this, 'refund' ), PHP_INT_MAX );
-		add_action( 'woocommerce_delete_order_refund', array( $this, 'refund' ), PHP_INT_MAX );
-		add_action( 'woocommerce_refund_deleted', array( $this, 'refund_deleted' ), PHP_INT_MAX, 2 );
-		// Deleting a refund over REST fires no hook of the order at all.
-		add_action( 'woocommerce_rest_delete_shop_order_refund_object', array( $this, 'refund' ), PHP_INT_MAX );
+		add_action( 'woocommerce_create_refund', array( $this, 'before_refund' ), PHP_INT_MIN );
+		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ), PHP_INT_MIN, 2 );
+		add_action( 'woocommerce_update_order_refund', array( $this, 'refund' ), PHP_INT_MIN );
+		// With tables of their own, deleting refunds fires no hook afterwards at all.
+		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_deleted_refund' ), PHP_INT_MIN, 2 );
+		add_action( 'woocommerce_refund_deleted', array( $this, 'refunded_no_more' ), PHP_INT_MIN, 2 );
 	}
 
 	/**
@@ -183,15 +182,26 @@ final class Bridge_Capture_Shop {
 	}
 
 	/**
-	 * A refund was written or deleted.
+	 * A refund was written.
 	 *
-	 * @param int|\WC_Order_Refund $refund The refund, or its id.
+	 * @param int $refund Its id.
 	 */
 	public function refund( $refund ) {
-		Bridge_Marks::changed( 'refund', is_object( $refund ) ? $refund->get_id() : (int) $refund );
-		if ( is_object( $refund ) && $refund->get_parent_id() ) {
-			Bridge_Marks::changed( 'order', $refund->get_parent_id() );
+		Bridge_Marks::changed( 'refund', $refund );
+	}
+
+	/**
+	 * A refund is about to be deleted; marks are confirmed at the end of the request, when it is gone.
+	 *
+	 * @param mixed            $check  What others decided.
+	 * @param \WC_Order_Refund $refund The refund.
+	 * @return mixed
+	 */
+	public function before_deleted_refund( $check, $refund = null ) {
+		if ( null === $check && $refund instanceof \WC_Order_Refund ) {
+			$this->refunded( $refund->get_parent_id(), $refund->get_id() );
 		}
+		return $check;
 	}
 
 	/**
@@ -200,9 +210,8 @@ final class Bridge_Capture_Shop {
 	 * @param int $refund The refund's id.
 	 * @param int $order  The order's.
 	 */
-	public function refund_deleted( $refund, $order ) {
-		Bridge_Marks::changed( 'refund', $refund );
-		Bridge_Marks::changed( 'order', $order );
+	public function refunded_no_more( $refund, $order ) {
+		$this->refunded( $order, $refund );
 	}
 
 	/**

@@ -35,25 +35,25 @@ final class Bridge_Capture {
 	/** Meta of users that is kept in step, beside all of billing and shipping. */
 	const PEOPLE = array( 'first_name', 'last_name', 'description', 'nickname' );
 
-	/** Hook in; after everybody else, so that a value they change is the value that is noted. */
+	/** Hook in; before everybody else: the sooner a mark stands, the less a killed request can hide. */
 	public function hook() {
-		add_filter( 'wp_pre_insert_user_data', array( $this, 'before_user' ), PHP_INT_MAX, 3 );
+		add_filter( 'wp_pre_insert_user_data', array( $this, 'before_user' ), PHP_INT_MIN, 3 );
 		foreach ( array( 'user_register', 'profile_update', 'set_user_role', 'add_user_role', 'remove_user_role', 'deleted_user', 'wpmu_delete_user', 'add_user_to_blog', 'remove_user_from_blog', 'after_password_reset' ) as $hook ) {
-			add_action( $hook, array( $this, 'user' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'user' ), PHP_INT_MIN );
 		}
-		add_action( 'delete_user', array( $this, 'before_deleted_user' ), PHP_INT_MAX );
+		add_action( 'delete_user', array( $this, 'before_deleted_user' ), PHP_INT_MIN );
 		foreach ( array( 'pre_post_update', 'wp_trash_post', 'before_delete_post' ) as $hook ) {
-			add_action( $hook, array( $this, 'before_post' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'before_post' ), PHP_INT_MIN );
 		}
 		foreach ( array( 'save_post', 'wp_after_insert_post', 'trashed_post', 'untrashed_post', 'set_object_terms' ) as $hook ) {
-			add_action( $hook, array( $this, 'post' ), PHP_INT_MAX );
+			add_action( $hook, array( $this, 'post' ), PHP_INT_MIN );
 		}
-		add_action( 'deleted_post', array( $this, 'deleted_post' ), PHP_INT_MAX, 2 );
+		add_action( 'deleted_post', array( $this, 'deleted_post' ), PHP_INT_MIN, 2 );
 		foreach ( array( 'post', 'user' ) as $type ) {
-			add_action( "update_{$type}_meta", array( $this, "before_{$type}_meta" ), PHP_INT_MAX, 3 );
-			add_action( "delete_{$type}_meta", array( $this, "before_{$type}_meta" ), PHP_INT_MAX, 3 );
+			add_action( "update_{$type}_meta", array( $this, "before_{$type}_meta" ), PHP_INT_MIN, 3 );
+			add_action( "delete_{$type}_meta", array( $this, "before_{$type}_meta" ), PHP_INT_MIN, 3 );
 			foreach ( array( 'added', 'updated', 'deleted' ) as $done ) {
-				add_action( "{$done}_{$type}_meta", array( $this, "{$type}_meta" ), PHP_INT_MAX, 3 );
+				add_action( "{$done}_{$type}_meta", array( $this, "{$type}_meta" ), PHP_INT_MIN, 3 );
 			}
 		}
 	}

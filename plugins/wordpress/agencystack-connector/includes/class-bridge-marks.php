@@ -108,6 +108,17 @@ final class Bridge_Marks {
 		}
 	}
 
+	/**
+	 * Forget marks that a request began which is known to be dead.
+	 *
+	 * @param string $entity The record's entity.
+	 * @param int    $record Its id.
+	 */
+	public static function forget_begun( $entity, $record ) {
+		$table = Bridge_Tables::name( 'marks' );
+		self::quietly( sprintf( "DELETE FROM `$table` WHERE entity = '%s' AND record = %d AND state = %d AND number NOT IN (%s)", esc_sql( $entity ), $record, self::BEGUN, self::own() ) );
+	}
+
 	/** The request ends. */
 	public static function end() {
 		self::$ended = true;
@@ -228,14 +239,10 @@ final class Bridge_Marks {
 		if ( ! $records ) {
 			return array();
 		}
-		$own = array( 0 );
-		foreach ( isset( self::$noted[ get_current_blog_id() ] ) ? self::$noted[ get_current_blog_id() ] : array() as $note ) {
-			$own = array_merge( $own, $note['numbers'] );
-		}
 		$table = Bridge_Tables::name( 'marks' );
 		$found = $wpdb->get_col( // phpcs:ignore WordPress.DB
 			$wpdb->prepare(
-				"SELECT DISTINCT record FROM `$table` WHERE entity = %s AND record IN (" . implode( ',', array_map( 'intval', $records ) ) . ') AND state = %d AND at >= UNIX_TIMESTAMP() - %d AND number NOT IN (' . implode( ',', $own ) . ')', // phpcs:ignore WordPress.DB
+				"SELECT DISTINCT record FROM `$table` WHERE entity = %s AND record IN (" . implode( ',', array_map( 'intval', $records ) ) . ') AND state = %d AND at >= UNIX_TIMESTAMP() - %d AND number NOT IN (' . self::own() . ')', // phpcs:ignore WordPress.DB
 				$entity,
 				self::BEGUN,
 				self::GRACE
@@ -264,6 +271,20 @@ final class Bridge_Marks {
 		$table = Bridge_Tables::name( 'marks' );
 		$wpdb->query( $wpdb->prepare( "UPDATE `$table` SET state = %d", self::ACKNOWLEDGED ) ); // phpcs:ignore WordPress.DB
 		$wpdb->query( $wpdb->prepare( "DELETE FROM `$table` WHERE number < %d", self::epoch() ) ); // phpcs:ignore WordPress.DB
+	}
+
+	/**
+	 * Numbers of the marks that this request began, for a list in SQL.
+	 *
+	 * @return string
+	 */
+	private static function own() {
+		$site = get_current_blog_id();
+		$own  = array( 0 );
+		foreach ( isset( self::$noted[ $site ] ) ? self::$noted[ $site ] : array() as $note ) {
+			$own = array_merge( $own, $note['numbers'] );
+		}
+		return implode( ',', $own );
 	}
 
 	/**

@@ -161,7 +161,7 @@ final class Bridge_Writer {
 			'page'      => array( 'rest_pre_insert_page', static function ( $post ) use ( $posts ) { return (object) $posts( $post ); } ),
 			'category'  => array( 'created_term', $once( 'term' ) ),
 			'customer'  => array( 'user_register', $once( 'user' ) ),
-			'refund'    => array( 'woocommerce_create_refund', static function ( $refund ) use ( $token ) { $refund->update_meta_data( Bridge_Tokens::META, $token ); } ),
+			'refund'    => array( 'woocommerce_before_order_refund_object_save', static function ( $refund ) use ( $token ) { $refund->update_meta_data( Bridge_Tokens::META, $token ); } ),
 		);
 		if ( ! isset( $hooks[ $kind ] ) ) {
 			return static function () {};
