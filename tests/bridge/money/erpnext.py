@@ -1,4 +1,4 @@
-"""ERPNext's arithmetic of Sales Orders (taxes_and_totals.py), checked against the real one's recordings, and books on it."""
+"""ERPNext's arithmetic of Sales Orders (taxes_and_totals.py), checked against recordings, and an ERPNext made of it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_woocommerce_is_modelled(recorded: Mapping[str, Any]) -> None:
 
 
 def _is_modelled(recorded: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded Sales Order is of the kinds the bridge sends: Actual taxes, discounts on the net total."""
+    """Tell whether a recorded Sales Order is as the bridge sends them: Actual taxes, discounts on the net total."""
     sent = recorded["sent"]
     plain = all(row["charge_type"] == "Actual" for row in sent.get("taxes", ()))
     on_net = sent.get("apply_discount_on", "Net Total") == "Net Total"

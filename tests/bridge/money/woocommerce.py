@@ -1,6 +1,7 @@
 """WooCommerce's arithmetic of orders, so that random ones can be made; checked against every recording of the real one.
 
-Source: abstract-wc-order.php (calculate_taxes, update_taxes, calculate_totals), class-wc-tax.php, class-wc-order-item*.php.
+Source: abstract-wc-order.php (calculate_taxes, update_taxes, calculate_totals), class-wc-tax.php and
+class-wc-order-item*.php.
 """
 
 from __future__ import annotations

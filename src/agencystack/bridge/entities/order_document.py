@@ -55,7 +55,7 @@ def amounts(content: Value, unit: Unit, accounting: Accounting) -> dict[str, Any
         raise Waits(f"an amount cannot be kept exactly: {error}", _remedy_of_digits(unit)) from error
     if not items:
         raise Waits("the order has no lines", "delete it in the shop, or give it a line")
-    if off > sold:
+    if off > sold or total(content, unit) < 0:
         raise Waits("its discounts are higher than what it sells", "correct the negative fee in the shop")
     if difference:
         taxes.append(_adjustment(difference, unit, accounting))

@@ -80,7 +80,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         shop = born_in_shop(document)
         return {
             "shop_id": self._shop_id(document),
-            "number": _number(document),
+            "number": _number(document, self._shop_id(document)),
             "customer": customer_of(document, self.guests),
             "placed": normal.day(document.get("transaction_date")),
             "currency": document.get("currency"),
@@ -156,7 +156,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         key = self.key(str(fields["shop_id"]))
         currency = str(fields["currency"])
         goods = amounts(fields["content"], Unit.of(currency), self.accounting)
-        self.lookup.guard_prices([str(row["item_code"]) for row in goods["items"]])
+        self.lookup.guard_prices([str(row["item_code"]) for row in goods["items"]], currency)
         rates: Rates = self.lookup.rates(currency, day(str(fields["placed"]), self.accounting))
         values = {
             "name": key,
@@ -338,10 +338,12 @@ def _amended(origin: Native, amendment: Native) -> Native:
     return replace(amendment, document={**amendment.document, **kept, STATUS_FIELD: label, "agencystack_amended": True})
 
 
-def _number(document: Document) -> str | None:
+def _number(document: Document, shop_id: str | None) -> str | None:
     told = normal.line(document.get("po_no"))
-    found = re.search(r"\((.+)\)$", told or "")
-    return found.group(1) if found else told
+    if told is None or shop_id is None:
+        return told
+    found = re.search(r"\((.+)\)$", told)
+    return found.group(1) if found else shop_id
 
 
 _REMEDIES: Sequence[tuple[str, str]] = (
@@ -358,5 +360,9 @@ _REMEDIES: Sequence[tuple[str, str]] = (
     ("Fiscal Year", "make the fiscal year of that day in ERPNext, or reopen it"),
     ("PartyDisabled", "enable the Customer in ERPNext, or give the order to another one"),
     ("PartyFrozen", "unfreeze the Customer in ERPNext"),
+    (
+        "DoesNotExistError",
+        "what it names was deleted or renamed in ERPNext: restore it there, or give the order another one, and retry",
+    ),
     ("is disabled", "enable it in ERPNext, or replace it in the order"),
 )

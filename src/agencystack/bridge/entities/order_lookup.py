@@ -62,12 +62,18 @@ class Lookup:
         price_list = order if self._list_currency == currency else self._rate(self._list_currency, on)
         return Rates(order, price_list)
 
-    def guard_prices(self, items: Iterable[str]) -> None:
+    def guard_prices(self, items: Iterable[str], currency: str) -> None:
         """Make sure that importing an order changes no price of the shop.
+
+        Args:
+            items: of its rows.
+            currency: the order's; ERPNext keeps prices of orders in the price list's own currency alone.
 
         Raises:
             Waits: ERPNext would make an Item Price of it, or overwrite one.
         """
+        if currency != self._list_currency:
+            return
         missing = sorted({item for item in items if item not in self._priced})
         if self._rewrites_prices or (self._makes_prices and missing):
             concerned = "every Item of it" if self._rewrites_prices else ", ".join(missing[:3])

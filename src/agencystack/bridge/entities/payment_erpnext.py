@@ -17,6 +17,7 @@ from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made
 from agencystack.bridge.sides.erpnext.form import Native
 
 PAYMENT_ENTRY = "Payment Entry"
+_PAID_ALREADY = ("fully paid", "unbilled", "Paid Amount is mandatory")
 MAKE = "erpnext.accounts.doctype.payment_entry.payment_entry.get_payment_entry"
 
 
@@ -94,7 +95,7 @@ class PaymentOnErpNext(WaitingErpNextForm):
     def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person when ERPNext refused."""
         message, remedy = super().refusal(saved, operation)
-        if "fully paid" in saved.message or "unbilled" in saved.message:
+        if any(words in saved.message for words in _PAID_ALREADY):
             return message, "the order is paid in ERPNext already: link that Payment Entry, or dismiss this one"
         return message, remedy
 

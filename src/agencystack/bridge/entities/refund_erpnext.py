@@ -13,6 +13,7 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities.order_document import day
 from agencystack.bridge.entities.order_lookup import Filters, Lookup
 from agencystack.bridge.entities.payment_erpnext import (
+    MAKE,
     PAYMENT_ENTRY,
     order_named,
     orders_of,
@@ -100,17 +101,44 @@ class RefundOnErpNext(WaitingErpNextForm):
         document = self.documents.fetch(INVOICE, [invoice])[invoice]
         returned = self._returned([str(row["name"]) for row in document["items"]])
         values = return_values(fields, document, order, returned, self.accounting)
-        allocation = {
-            "reference_doctype": INVOICE,
-            "reference_name": Made("return"),
-            "allocated_amount": -float(str(fields["amount"])),
-        }
         return [
             Step("insert", INVOICE, values=values, called="return"),
             Step("submit", INVOICE, Made("return")),
-            self._payment(fields, order, references=[allocation]),
+            self._payment_of_return(fields, order),
             Step("submit", PAYMENT_ENTRY, Made("main")),
         ]
+
+    def _payment_of_return(self, fields: Fields, order: Document) -> Step:
+        if fields["currency"] == self.accounting.currency:
+            allocation = {
+                "reference_doctype": INVOICE,
+                "reference_name": Made("return"),
+                "allocated_amount": -float(str(fields["amount"])),
+            }
+            return self._payment(fields, order, references=[allocation])
+        return Step(  # ERPNext reckons what a foreign amount is on the account
+            "map",
+            PAYMENT_ENTRY,
+            values=self._head(fields, order),
+            called="main",
+            method=MAKE,
+            source=Made("return"),
+            arguments={"dt": INVOICE, "bank_account": self._account(fields)},
+        )
+
+    def _head(self, fields: Fields, order: Document) -> dict[str, Any]:
+        on = day(str(fields["refunded"]), self.accounting).isoformat()
+        return {
+            "posting_date": on,
+            "reference_no": fields["reference"],
+            "reference_date": on,
+            "mode_of_payment": way_of_paying(fields.get("method"), self.accounting).mode,
+            "custom_remarks": 1,
+            "remarks": f"Given back in the shop for {order['name']}: {fields.get('reason') or '(no reason)'}",
+        }
+
+    def _account(self, fields: Fields) -> str:
+        return self.accounting.refund_account or way_of_paying(fields.get("method"), self.accounting).account
 
     def _payment(self, fields: Fields, order: Document, references: Sequence[Mapping[str, Any]]) -> Step:
         if fields["currency"] != self.accounting.currency:
@@ -118,27 +146,20 @@ class RefundOnErpNext(WaitingErpNextForm):
                 f"{fields['amount']} {fields['currency']} were given back for {order['name']}, in a foreign currency",
                 "enter the refund in ERPNext by hand, at the rate of exchange of that day",
             )
-        where = way_of_paying(fields.get("method"), self.accounting)
-        on = day(str(fields["refunded"]), self.accounting).isoformat()
         amount = float(str(fields["amount"]))
         return Step(
             "insert",
             PAYMENT_ENTRY,
             values={
+                **self._head(fields, order),
                 "payment_type": "Pay",
                 "company": self.accounting.company,
                 "party_type": "Customer",
                 "party": order["customer"],
-                "paid_from": self.accounting.refund_account or where.account,
+                "paid_from": self._account(fields),
                 "paid_to": receivable_of(self.documents, self.accounting),
                 "paid_amount": amount,
                 "received_amount": amount,
-                "posting_date": on,
-                "reference_no": fields["reference"],
-                "reference_date": on,
-                "mode_of_payment": where.mode,
-                "custom_remarks": 1,
-                "remarks": f"Given back in the shop for {order['name']}: {fields.get('reason') or '(no reason)'}",
                 "references": list(references),
             },
             called="main",
