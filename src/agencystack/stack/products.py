@@ -61,6 +61,10 @@ class ERPNext(Component):
 
     api_key: SecretReference = Field(description="Key of a user with the role System Manager.")
     api_secret: SecretReference = Field(description="That user's secret.")
+    site: Host | None = Field(default=None, description="Name of the site within its bench, for exec.")
+    restart: tuple[str, ...] | None = Field(
+        default=None, strict=False, min_length=1, description="Program and arguments that restart its web and workers."
+    )
 
 
 class Listmonk(Component):

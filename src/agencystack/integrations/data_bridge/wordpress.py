@@ -26,6 +26,7 @@ from agencystack.integrations.data_bridge.pairing import Pairing, Wanted
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.worker import LivingWorker
+from agencystack.integrations.erpnext_app import ConnectorApp, bench_of
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
 from agencystack.stack.model import Bridge
 from agencystack.stack.sharing import Direction, Sharing
@@ -59,6 +60,7 @@ class WordPressWithErpNext(Integration):
             erpnext = products.erpnext(_erpnext(site), site.context)
             yield from books_of(erpnext, shares.accounting, list(_directions(shares)))
         yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
+        yield ConnectorApp(products.erpnext(_erpnext(site), site.context), bench_of(_erpnext(site), site.context))
         keepers: dict[SideName, Keeper] = {
             SideName.WORDPRESS: WordPressKeeper(wordpress),
             SideName.ERPNEXT: _erpnext_keeper(site),

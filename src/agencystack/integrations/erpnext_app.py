@@ -1,0 +1,76 @@
+"""Our app in ERPNext: several integrations are better with it, so it belongs to none."""
+
+from __future__ import annotations
+
+from agencystack.components.erpnext import ErpNext
+from agencystack.components.erpnext.bench import APP, Bench, app_version
+from agencystack.engine.context import Component, Context
+from agencystack.engine.integration import Manual
+from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
+from agencystack.engine.values import Fields
+from agencystack.integrations import products
+from agencystack.stack.products import ERPNext as Settings
+
+STEPS = (
+    f"as the bench's owner: copy plugins/erpnext/{APP} of this version into apps/, "
+    f"`./env/bin/pip install -e apps/{APP}`, add {APP} to sites/apps.txt, "
+    f"`bench --site SITE install-app {APP}` (an older one: `bench --site SITE migrate`), `bench restart`; "
+    "or name exec (with path), site and restart of erpnext in stack.yaml, and we do it"
+)
+
+
+class ConnectorApp(Resource):
+    """The app in the version we ship, installed in the client's site.
+
+    Args:
+        erpnext: the site.
+        bench: where it lives; None where nothing says how to get there.
+    """
+
+    def __init__(self, erpnext: ErpNext, bench: Bench | None) -> None:
+        self.component, self.key = erpnext.where, f"app {APP}"
+        self._erpnext, self._bench = erpnext, bench
+
+    def read(self) -> Reading:
+        """Return the version that is installed."""
+        version = self._erpnext.login.connector_version()
+        return ABSENT if version is None else Reading({"version": version})
+
+    def wanted(self) -> Fields:
+        """Want the version we ship."""
+        return {"version": app_version()}
+
+    def write(self, change: Change) -> None:
+        """Install or update it, or tell a person how."""
+        if self._bench is None:
+            has = "is missing" if change.live.absent else "is an older one"
+            raise Manual(
+                f"our app {APP} {has}, and stack.yaml does not say how to get to the bench",
+                component=self.component,
+                remedy=STEPS,
+            )
+        self._bench.install(first=change.live.absent)
+
+    def remove(self, live: Reading, before: Image) -> str:
+        """Take it out of the site."""
+        if self._bench is None:
+            return f"by hand: bench --site SITE uninstall-app {APP}"
+        self._bench.uninstall()
+        return ""
+
+    def restore(self, change: Change, before: Image, applied: Image) -> None:
+        """Leave an update in place: an older app would not know what the newer one wrote."""
+
+
+def bench_of(component: Component, context: Context) -> Bench | None:
+    """Return the bench of an ERPNext, None where stack.yaml does not say how to get there, or how it is restarted."""
+    settings = products.settings_of(component, Settings)
+    if settings.exec is None or not settings.exec.path or not settings.site or settings.restart is None:
+        return None
+    where = settings.exec.path
+    run = products.executor(component)
+    return context.connection(
+        component.ref,
+        lambda: Bench(component.ref, run, where, settings.site or "", settings.restart or ()),
+        "bench",
+    )
