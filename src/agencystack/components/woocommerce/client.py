@@ -152,6 +152,9 @@ class RestApi:
         if answer.status_code == httpx.codes.BAD_REQUEST and _code(data) == "rest_post_invalid_page_number":
             return Listing((), 0, 0)
         if not answer.is_success:
+            if "rest_forbidden" in answer.text:
+                # A consumer key is nobody to WordPress's own lists, and drafts are for those who may edit them.
+                raise self._unauthorised(answer, "GET", route, data)
             raise Refused(f"answered {answer.status_code} to GET {route}: {_words(data)}", component=self.where)
         if not isinstance(data, list):
             raise BadAnswer(f"answered no list to GET {route}", component=self.where, remedy=_CHECK_ADDRESS)

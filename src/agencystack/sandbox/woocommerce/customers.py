@@ -24,9 +24,18 @@ _CHECKS: Mapping[str, schema.Check] = {
     "shipping": _ADDRESS,
     "meta_data": schema.items(key=schema.string),
 }
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
 
 Tell = Callable[[str, str], None]
+
+
+def is_email(text: str) -> bool:
+    """Tell whether WordPress takes a text for an e-mail address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
+def _email(name: str, value: Any) -> schema.Problem | None:
+    return None if is_email(str(value)) else ("rest_invalid_email", "Invalid email address.", "")
 
 
 class Customers:
@@ -56,9 +65,9 @@ class Customers:
         """Make a customer, and greet them by mail."""
         schema.check_all(_CHECKS, body)
         if not body.get("email"):
-            raise RestError("rest_missing_callback_param", "Missing parameter(s): email", params=["email"])
+            raise RestError("registration-error-invalid-email", "Please provide a valid email address.")
         email = str(body["email"]).strip()
-        if not _EMAIL.fullmatch(email):
+        if not is_email(email):
             raise RestError("customer_invalid_email", "Invalid email address")
         if self.with_email(email):
             said = f"An account is already registered with {email}. Please log in or use a different email address."
@@ -93,10 +102,9 @@ class Customers:
     def update(self, user: Json, body: Mapping[str, Any]) -> None:
         """Change a user; the address that was is told of a new one."""
         schema.check_all(_CHECKS, body)
-        email = str(body.get("email") or user["email"]).strip()
-        if not _EMAIL.fullmatch(email):
-            raise RestError("customer_invalid_email", "Invalid email address")
-        other = self.with_email(email)
+        schema.check_all({"email": _email}, {name: value for name, value in body.items() if name == "email" and value})
+        email = "" if body.get("_emptied") else str(body.get("email") or user["email"]).strip()
+        other = self.with_email(email) if email else None
         if other is not None and other["id"] != user["id"]:
             raise RestError("woocommerce_rest_customer_invalid_email", "Email address is invalid.")
         if body.get("username") and body["username"] != user["login"]:
@@ -115,7 +123,9 @@ class Customers:
         for name in ("billing", "shipping"):
             given = body.get(name) or {}
             user[name] = {**user[name], **{key: bare(value) for key, value in given.items() if key in user[name]}}
-        user["meta_data"] = self._state.merged_meta(user["meta_data"], body.get("meta_data"))
+        # Keys that begin with an underscore are neither kept nor shown of users (recordings/woocommerce/batch.json).
+        open_keys = [one for one in body.get("meta_data") or () if not str(one.get("key", "")).startswith("_")]
+        user["meta_data"] = self._state.merged_meta(user["meta_data"], open_keys)
 
     def with_email(self, email: str) -> Json | None:
         """Return the user of an address."""

@@ -28,7 +28,8 @@ _ITEMS = {
     "fee_lines": schema.items(id=schema.integer, name=schema.string, total=schema.string),
     "coupon_lines": schema.items(id=schema.integer, code=schema.string),
 }
-_ADDRESS = schema.item(**dict.fromkeys((*ADDRESS, "phone", "email"), schema.string))
+_ADDRESS = schema.item(**dict.fromkeys((*ADDRESS, "phone"), schema.string))
+_BILLING = schema.item(**dict.fromkeys((*ADDRESS, "phone", "email"), schema.string))
 
 Stage = Callable[[str, Json], None]
 
@@ -133,7 +134,7 @@ class Orders:
                 "status": schema.one_of(*dict.fromkeys(ordered)),
                 "currency": schema.one_of(*CURRENCIES),
                 "customer_id": schema.integer,
-                "billing": _ADDRESS,
+                "billing": _BILLING,
                 "shipping": _ADDRESS,
                 **dict.fromkeys(_TEXTS, schema.string),
                 **_ITEMS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agencystack.sandbox.woocommerce import listing, schema
+from agencystack.sandbox.woocommerce import listing, loose, schema
 from agencystack.sandbox.woocommerce.texts import folded
 from agencystack.sandbox.woocommerce.wire import Answer, Json, Request, RestError
 
@@ -42,12 +42,14 @@ class Resource:
         update: changes one, by id; the second argument is the status of the answer where there is none.
         remove: takes one away; forced or into the bin.
         show: one as JSON.
+        loosen: what a batch makes of a body, where nothing is checked.
     """
 
     create: Callable[[Json], Json]
     update: Callable[[Any, Json, int], Json]
     remove: Callable[[Any, bool], Json]
     show: Callable[[Json], Json]
+    loosen: Callable[[Json], Json]
 
 
 def shop_routes(shop: Shop) -> list[Route]:
@@ -118,11 +120,11 @@ def _tried(id_: Any, work: Callable[..., Json], *of: Any) -> Json:
 
 
 def _created(resource: Resource, body: Json) -> Json:
-    return resource.show(resource.create(body))
+    return resource.show(resource.create(resource.loosen(body)))
 
 
 def _updated(resource: Resource, body: Json) -> Json:
-    return resource.show(resource.update(body.get("id", 0), body, 400))
+    return resource.show(resource.update(body.get("id", 0), resource.loosen(body), 400))
 
 
 def _found(shop: Shop, kind: str, id_: object, status: int) -> Json:
@@ -166,7 +168,7 @@ def _products(shop: Shop) -> Resource:
         shop.events.happened("product", product["id"], "deleted")
         return shown
 
-    return Resource(create, update, remove, lambda one: shop.products.show(one, "edit"))
+    return Resource(create, update, remove, lambda one: shop.products.show(one, "edit"), loose.product)
 
 
 def _into_the_bin(shop: Shop, record: Json, kind: str) -> None:
@@ -198,7 +200,7 @@ def _categories(shop: Shop) -> Resource:
         shop.events.mark("category", term["id"])
         return shown
 
-    return Resource(create, update, remove, shop.categories.show)
+    return Resource(create, update, remove, shop.categories.show, loose.category)
 
 
 def _customers(shop: Shop) -> Resource:
@@ -222,7 +224,7 @@ def _customers(shop: Shop) -> Resource:
         shop.events.happened("customer", user["id"], "deleted")
         return shown
 
-    return Resource(create, update, remove, shop.customers.show)
+    return Resource(create, update, remove, shop.customers.show, loose.customer)
 
 
 def _orders(shop: Shop) -> Resource:
@@ -251,7 +253,7 @@ def _orders(shop: Shop) -> Resource:
         shop.events.happened("order", order["id"], "deleted")
         return shown
 
-    return Resource(create, update, remove, shop.orders.show)
+    return Resource(create, update, remove, shop.orders.show, loose.order)
 
 
 # Lists. -----------------------------------------------------------------------------------------------------------
@@ -357,7 +359,7 @@ def _variation_routes(shop: Shop) -> list[Route]:
             shop.events.happened("variation", one["id"], "deleted")
             return shown
 
-        return Resource(create, update, remove, lambda one: shop.variations.show(one, "edit"))
+        return Resource(create, update, remove, lambda one: shop.variations.show(one, "edit"), loose.product)
 
     def lists(request: Request, body: Json, product_id: str) -> Answer:
         resource(product_id)

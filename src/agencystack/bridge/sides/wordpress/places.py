@@ -48,6 +48,8 @@ PLACES: Mapping[Kind, Place] = {
 }
 """Variations are below their product, and refunds are made below their order; submissions need our plugin."""
 
+# WooCommerce neither keeps nor shows a user's meta whose key begins with an underscore, over REST.
+_OPEN_META = "agencystack_token"
 # What changes without anybody changing the record, or says the same in another way.
 _NOT_ITS_OWN = frozenset(
     {
@@ -89,13 +91,15 @@ def marked(kind: Kind, native: Native) -> Native:
 def version(native: Native) -> str:
     """Return a digest of a record's own values; date_modified is no part: WooCommerce does not always move it."""
     own = {name: value for name, value in native.items() if name not in _NOT_ITS_OWN}
+    if "meta_data" in own:
+        own["meta_data"] = [one for one in own["meta_data"] if not str(one.get("key")).startswith("_wp_trash_meta_")]
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def token_of(native: Native) -> str:
     """Return the op token of the creation that made a record; empty for anybody else's."""
     for meta in native.get("meta_data", ()):
-        if meta.get("key") == TOKEN_META:
+        if meta.get("key") in {TOKEN_META, _OPEN_META}:
             return str(meta.get("value") or "")
     return _token_in_footnotes(native)
 
@@ -111,7 +115,8 @@ def with_token(kind: Kind, values: Native, token: str) -> Native:
         return {**values, "meta": {**values.get("meta", {}), "footnotes": mark}}
     if not PLACES.get(kind, Place("")).meta:
         return values
-    return {**values, "meta_data": [*values.get("meta_data", ()), {"key": TOKEN_META, "value": token}]}
+    key = _OPEN_META if kind is Kind.CUSTOMER else TOKEN_META
+    return {**values, "meta_data": [*values.get("meta_data", ()), {"key": key, "value": token}]}
 
 
 def half_written(order: Native) -> bool:

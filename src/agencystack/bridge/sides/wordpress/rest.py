@@ -114,6 +114,10 @@ class RestRecords:
             self._parents[variation] = str(native["parent_id"])
         return self._parents[variation]
 
+    def variations_of(self, product: str) -> Sequence[str]:
+        """Return the ids of a product's variations, but those in the bin."""
+        return [str(one["id"]) for one in self._variations_of(product)]
+
     # How. ---------------------------------------------------------------------------------------------------------
 
     def _place(self, kind: Kind) -> Place:

@@ -11,6 +11,7 @@ from typing import Any
 from agencystack.bridge.side import Result
 from agencystack.bridge.sides.wordpress.places import PLACES, marked, refunds_of, variations_of, with_token
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Write, Written
+from agencystack.bridge.sides.wordpress.unchecked import may_be_batched
 from agencystack.components.woocommerce import Answer, Lost, NotSent, RestApi
 from agencystack.components.woocommerce.client import is_absent
 from agencystack.stack.errors import AgencyStackError
@@ -88,9 +89,7 @@ class RestWrites:
             if route is None:
                 done[write.token] = self._without_place(write)
                 continue
-            together = write.action in {"create", "update"} and (
-                write.kind is Kind.VARIATION or PLACES[write.kind].batch
-            )
+            together = write.action in {"create", "update"} and _takes_batches(write.kind) and may_be_batched(write)
             groups.setdefault((route, together), []).append(write)
         for (route, together), members in groups.items():
             for part in _parts(members, self._size if together else 1):
@@ -229,6 +228,10 @@ class RestWrites:
 def _shown(kind: Kind) -> Mapping[str, str]:
     """Return how the answer to a write shows a record: as reading it does."""
     return PLACES[kind].one if kind in {Kind.POST, Kind.PAGE} else {}
+
+
+def _takes_batches(kind: Kind) -> bool:
+    return kind is Kind.VARIATION or PLACES[kind].batch
 
 
 _TOO_LARGE = {
