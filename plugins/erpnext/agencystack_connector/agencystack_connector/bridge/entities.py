@@ -107,6 +107,12 @@ ENTITIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """What each entity's work needs. Rights are those of Frappe's permissions."""
 
+DEEPER: Mapping[str, int] = {"Sales Order": 1, "Delivery Note": 1}
+"""Doctypes with a field of a higher permission level that orders need: ``ignore_pricing_rule``.
+
+Who may not write that level loses the field without a word, and a pricing rule changes what the customer paid.
+"""
+
 TO_ERPNEXT, TO_WORDPRESS, BOTH, OFF = "to_erpnext", "to_wordpress", "both", "off"
 DIRECTIONS = (BOTH, TO_ERPNEXT, TO_WORDPRESS, OFF)
 

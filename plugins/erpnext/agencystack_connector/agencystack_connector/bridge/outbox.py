@@ -21,6 +21,9 @@ TABLE = f"tab{DOCTYPE}"
 AT_ONCE = 500
 """Rows written or deleted by one statement."""
 
+READ = 10_000
+"""Rows read at a time: rows of one record that stand so close together become one."""
+
 
 class Pending:
 	"""Marks of the transaction under way. Hangs on the connection's request, and goes with it."""
@@ -97,9 +100,9 @@ def oldest(limit: int) -> tuple[list[tuple[int, Mark]], bool]:
 	while more and len(newest) <= limit:
 		rows = frappe.db.sql(
 			f"select name, entity, document from `{TABLE}` where name > %s order by name limit %s",  # noqa: S608
-			(after, 2 * limit),
+			(after, READ),
 		)
-		more = len(rows) == 2 * limit
+		more = len(rows) == READ
 		for number, entity, document in rows:
 			mark, after = Mark(entity, document), number
 			if mark in newest:

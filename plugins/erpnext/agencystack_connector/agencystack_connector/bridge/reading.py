@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import frappe
+from frappe.model import float_like_fields
 from frappe.utils import get_datetime_str, get_system_timezone
 
 from agencystack_connector.bridge import digests
@@ -16,6 +17,7 @@ from agencystack_connector.bridge.calls import BadCall, doctype, names
 from agencystack_connector.bridge.fields import TOKEN as TOKEN_FIELD
 
 MOST_WALKED = 5000
+_ZERO = {"Check": 0, "Int": 0, **dict.fromkeys(float_like_fields, 0.0)}
 _CHILD_ORDER = "parent asc, idx asc"
 
 
@@ -25,12 +27,13 @@ def documents(of: str, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
 		return {}
 	meta = frappe.get_meta(of)
 	found = frappe.get_list(of, filters=[["name", "in", list(set(wanted))]], fields=["*"], limit_page_length=0)
-	shown = {row["name"]: {"doctype": of, **_without(row, _hidden(meta))} for row in found}
+	hidden = _hidden(meta)
+	shown = {row["name"]: _shown(meta, row, hidden) for row in found}
 	for field in meta.get_table_fields():
 		for document in shown.values():
 			document[field.fieldname] = []
 		for row in _children(field, of, shown):
-			shown[row["parent"]][field.fieldname].append({"doctype": field.options, **_without(row, ())})
+			shown[row["parent"]][field.fieldname].append(_shown(frappe.get_meta(field.options), row, ()))
 	zone = ZoneInfo(get_system_timezone())
 	for document in shown.values():
 		document["agencystack_modified_utc"] = in_utc(document["modified"], zone)
@@ -143,5 +146,14 @@ def _hidden(meta: Any) -> set[str]:
 	}
 
 
-def _without(row: Mapping[str, Any], hidden: Iterable[str]) -> dict[str, Any]:
-	return {name: value for name, value in row.items() if value is not None and name not in hidden}
+def _shown(meta: Any, row: Mapping[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+	"""Return a row as Frappe shows it: without what is empty, but numbers that are not there are zero."""
+	shown = {"doctype": meta.name}
+	for name in meta.get_valid_columns():
+		if name in row and name not in hidden:
+			value, field = row[name], meta.get_field(name)
+			if value is None and field is not None:
+				value = _ZERO.get(field.fieldtype)
+			if value is not None and not (value == "" and field is not None and field.unique):
+				shown[name] = value
+	return shown

@@ -9,7 +9,7 @@ from frappe.custom.doctype.custom_field.custom_field import create_custom_fields
 from frappe.permissions import reset_perms, setup_custom_perms
 
 from agencystack_connector.bridge import fields, settings
-from agencystack_connector.bridge.entities import BOOK, rights
+from agencystack_connector.bridge.entities import BOOK, DEEPER, rights
 
 ROLE = "AgencyStack Bridge"
 USER = "agencystack-bridge@agencystack.invalid"
@@ -85,18 +85,25 @@ def _leave() -> None:
 def _allow(doctype: str, given: Sequence[str]) -> None:
 	# Once a doctype has one custom permission Frappe asks no others: its own are copied first.
 	setup_custom_perms(doctype)
-	row = {one: int(one in given) for one in _RIGHTS}
-	name = frappe.db.get_value("Custom DocPerm", {"parent": doctype, "role": ROLE, "permlevel": 0})
-	if name:
-		if any(frappe.db.get_value("Custom DocPerm", name, one) != value for one, value in row.items()):
-			frappe.db.set_value("Custom DocPerm", name, row)
-	else:
-		rule = frappe.new_doc("Custom DocPerm")
-		rule.update({"parent": doctype, "parenttype": "DocType", "parentfield": "permissions", "role": ROLE, **row})
-		# Frappe's defaults of a new rule allow more than is given here.
-		rule.update(dict.fromkeys(("report", "export", "import", "share", "print", "email", "amend"), 0))
-		rule.insert(ignore_permissions=True)
+	_rule(doctype, 0, given)
+	if doctype in DEEPER:
+		_rule(doctype, DEEPER[doctype], [one for one in given if one in ("read", "write")])
 	frappe.clear_cache(doctype=doctype)
+
+
+def _rule(doctype: str, level: int, given: Sequence[str]) -> None:
+	row = {one: int(one in given) for one in _RIGHTS}
+	name = frappe.db.get_value("Custom DocPerm", {"parent": doctype, "role": ROLE, "permlevel": level})
+	if name:
+		if frappe.db.get_value("Custom DocPerm", name, list(row), as_dict=True) != row:
+			frappe.db.set_value("Custom DocPerm", name, row)
+		return
+	rule = frappe.new_doc("Custom DocPerm")
+	rule.update({"parent": doctype, "parenttype": "DocType", "parentfield": "permissions", "role": ROLE, **row})
+	# Frappe's defaults of a new rule allow more than is given here.
+	rule.update(dict.fromkeys(("report", "export", "import", "share", "print", "email", "amend"), 0))
+	rule.permlevel = level
+	rule.insert(ignore_permissions=True)
 
 
 def _forbid(doctype: str) -> None:
