@@ -8,10 +8,13 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from agencystack.bridge import people
+from agencystack.bridge.backfilling import backfill
 from agencystack.bridge.context import Context, utc_now
 from agencystack.bridge.cycle import Progress, pause, work
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.polling import poll
+from agencystack.bridge.previewing import Preview, preview
+from agencystack.bridge.reconciling import Reconciled, reconcile
 from agencystack.bridge.record import SideName, Value
 from agencystack.bridge.rules import shared
 from agencystack.bridge.settings import Sharing
@@ -22,6 +25,7 @@ from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.pairings import Pairing, PairingState
 from agencystack.bridge.store.sql import moment
 from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.telling import Status, Story, history, status
 
 BATCH = 100
 
@@ -93,6 +97,49 @@ class Bridge:
             tripped = [one.until for one in transaction.breakers.all().values()]
         return None if due is None else moment(max([due, *tripped]))
 
+    # Looking at everything. ---------------------------------------------------------------------------------------
+
+    def reconcile(self, entity: str, *, repair: bool = False) -> Reconciled:
+        """Compare each side with what it was last seen to hold; with ``repair`` what differs is looked at again.
+
+        Raises:
+            Unavailable: a side is not well.
+        """
+        return reconcile(self.context, entity, repair=repair)
+
+    def preview(self, entity: str) -> Preview:
+        """Count what a run over every record would do; nothing is written anywhere.
+
+        Raises:
+            Unavailable: a side is not well.
+        """
+        return preview(self.context, entity)
+
+    def backfill(
+        self, entity: str, side: SideName, told: Callable[[int, Progress], None] = lambda _walked, _progress: None
+    ) -> Progress:
+        """Look at every record of one side, page by page; stopped, it goes on where it was.
+
+        Args:
+            entity: which records.
+            side: whose.
+            told: is told, after each page, how many records were walked and what came of them.
+
+        Raises:
+            Unavailable: the side is not well.
+        """
+        return backfill(self.context, entity, side, self.step, told)
+
+    # Telling. -----------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return how the pairing is."""
+        return status(self.context)
+
+    def history(self, side: SideName, record: str) -> Story:
+        """Return all that is known of one record, by its id on one side."""
+        return history(self.context, side, record)
+
     # Deciding. ----------------------------------------------------------------------------------------------------
 
     def conflicts(self, *, after: int = 0, limit: int = 100) -> list[Conflict]:
@@ -141,6 +188,10 @@ class Bridge:
     def confirm_removals(self, entity: str, by: str) -> None:
         """Let so many records of an entity be removed as the brake holds back."""
         people.confirm_removals(self.context, entity, by)
+
+    def forget(self, side: SideName, entity: str, ids: Sequence[str], by: str) -> int:
+        """Remove every value that is kept of records, and return how many had a link; ids stay in links and audit."""
+        return people.forget(self.context, side, entity, ids, by)
 
     def pairing(self) -> Pairing:
         """Return whether the bridge works, why not, and which installations belong together."""

@@ -14,6 +14,7 @@ from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.stack.errors import UsageError
@@ -61,6 +62,28 @@ def confirm_removals(context: Context, entity: str, by: str) -> None:
         transaction.brakes.save(Brake(entity, "confirmed", now, 0, now + CONFIRMED_FOR))
         transaction.inbox.wake([waits_for(entity)], now)
         transaction.audits.add([Event(entity, side, "", "removals confirmed", actor=by) for side in SideName], now)
+
+
+def forget(context: Context, side: SideName, entity: str, ids: Sequence[str], by: str) -> int:
+    """Remove every value that is kept of records: of a person who asked for it. Ids stay, in links and in the audit.
+
+    Returns:
+        How many records had something that is removed now.
+    """
+    now = context.now()
+    with context.store.writing(context.pairing) as transaction:
+        links = transaction.links.of_records(side, entity, ids)
+        names = [link.id for link in links.values()]
+        subjects = [*names, *(record_key(side, entity, id_) for id_ in ids)]
+        transaction.bases.remove(names)
+        transaction.operations.forget(names)
+        transaction.conflicts.forget(subjects)
+        transaction.dead.forget(subjects)
+        for at in SideName:
+            there = ids if at is side else [link.on(at) for link in links.values() if link.on(at)]
+            transaction.observations.forget(at, entity, there)
+        transaction.audits.add([Event(entity, side, id_, "forgotten", actor=by) for id_ in ids], now)
+    return len(links)
 
 
 def _decision(conflict: Conflict, choice: str, value: Value) -> Value:

@@ -29,6 +29,7 @@ class Event:
         token: op token.
         actor: who; empty for the bridge itself.
         at: when.
+        id: its number, in order; 0 before it is stored.
     """
 
     entity: str
@@ -40,6 +41,7 @@ class Event:
     token: str = ""
     actor: str = ""
     at: datetime | None = None
+    id: int = 0
 
 
 class Audits:
@@ -99,4 +101,5 @@ def _event(row: Row[Any]) -> Event:
         token=row.token,
         actor=row.actor,
         at=moment(row.at),
+        id=row.id,
     )

@@ -70,10 +70,13 @@ class Observations:
         return found
 
     def in_order(self, side: SideName, entity: str, start: str = "", end: str = "") -> Iterator[tuple[str, str, str]]:
-        """Yield position, id and row digest of the records that were there, in the side's order."""
+        """Yield position, id and row digest of the records a side has rows of, in its order.
+
+        What is in the bin still has its row there; what is deleted has none.
+        """
         query = (
             select(observation.c.position, observation.c.record, observation.c.row)
-            .where(*self._of(side, entity), observation.c.presence != str(Presence.GONE))
+            .where(*self._of(side, entity), observation.c.row != "")
             .order_by(observation.c.position, observation.c.record)
         )
         if start:
@@ -82,7 +85,15 @@ class Observations:
             query = query.where(observation.c.position < end)
         with self._connection.execution_options(yield_per=1000).execute(query) as rows:
             for row in rows:
-                yield row.position, row.record, row.row
+                yield row[0], row[1], row[2]
+
+    def present(self, side: SideName, entity: str) -> Iterator[str]:
+        """Yield the ids of the records that were there."""
+        query = select(observation.c.record).where(
+            *self._of(side, entity), observation.c.presence != str(Presence.GONE)
+        )
+        with self._connection.execution_options(yield_per=1000).execute(query) as rows:
+            yield from rows.scalars()
 
     def forget(self, side: SideName, entity: str, records: Sequence[str]) -> None:
         """Remove what was seen of records."""

@@ -112,6 +112,13 @@ class Operations:
         for some in chunks(tokens):
             self._connection.execute(delete(operation).where(operation.c.token.in_(some)))
 
+    def forget(self, links: Sequence[str]) -> None:
+        """Forget the operations of links; a creation is found by its link's token all the same."""
+        for some in chunks(links):
+            self._connection.execute(
+                delete(operation).where(operation.c.pairing == self._pairing, operation.c.link.in_(some))
+            )
+
     def count(self) -> int:
         """Return how many have no end yet."""
         query = select(func.count()).where(operation.c.pairing == self._pairing)

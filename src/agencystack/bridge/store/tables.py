@@ -18,6 +18,8 @@ metadata = MetaData(
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is called INTEGER
 
+_Sorted = String(64).with_variant(String(64, collation="C"), "postgresql")  # byte by byte, as the sides compare
+
 
 def _pairing() -> Column[str]:
     return Column("pairing", String(64), nullable=False)
@@ -75,7 +77,7 @@ observation = Table(
     Column("digest", String(32), nullable=False),
     Column("version", Text, nullable=False),
     Column("created", Text, nullable=False),
-    Column("position", String(64), nullable=False),
+    Column("position", _Sorted, nullable=False),
     Column("row", String(32), nullable=False),
     Column("seen", BigInteger, nullable=False),
     Index(None, "pairing", "side", "entity", "position", "record"),
