@@ -28,7 +28,6 @@ def account_behaviours(documents: Documents) -> Mapping[str, Behaviour]:
     return {
         "User": Behaviour(_user_name, _check_user, _ContactOfUser(documents), _unlink_contacts),
         "Role": Behaviour(lambda role: str(role["role_name"])),
-        "Contact": Behaviour(lambda contact: str(contact["name"])),
         "Social Login Key": Behaviour(_key_name, _check_key),
         "AgencyStack Settings": Behaviour(lambda one: str(one["doctype"]), _check_connector),
     }

@@ -7,9 +7,12 @@ import binascii
 import hmac
 import json
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,10 +25,11 @@ from starlette.routing import Route
 
 from agencystack.sandbox.erpnext import health
 from agencystack.sandbox.erpnext.behaviours import all_documents
-from agencystack.sandbox.erpnext.birth import INTEGRATION_USER, add_settings, give_birth
+from agencystack.sandbox.erpnext.birth import BRIDGE_USER, INTEGRATION_USER, add_settings, give_birth
 from agencystack.sandbox.erpnext.browser import Sessions, Visit, session_cookies
 from agencystack.sandbox.erpnext.connector import SETTINGS, Connector
-from agencystack.sandbox.erpnext.documents import GUEST, Work
+from agencystack.sandbox.erpnext.doctypes import DOCTYPES
+from agencystack.sandbox.erpnext.documents import ADMINISTRATOR, GUEST, Documents, Work
 from agencystack.sandbox.erpnext.errors import (
     FrappeError,
     broken,
@@ -36,16 +40,17 @@ from agencystack.sandbox.erpnext.errors import (
 )
 from agencystack.sandbox.erpnext.gate import Gate
 from agencystack.sandbox.erpnext.language import said_in
+from agencystack.sandbox.erpnext.latency import latency
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.mail_servers import Patience
 from agencystack.sandbox.erpnext.methods import Methods, from_json, versions
 from agencystack.sandbox.erpnext.sending import Mail
 from agencystack.sandbox.erpnext.social_login import SocialLogin
 from agencystack.sandbox.erpnext.store import Store
+from agencystack.sandbox.erpnext.work import here
 
+BRIDGE = "agencystack_connector.bridge"
 METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
-# Medians of the product with one client, in seconds (facts/erpnext.md "Speed", contract/erpnext/*.json "ms").
-_LATENCY = {"ping": 0.007, "GET": 0.013, "POST": 0.03, "PUT": 0.045, "DELETE": 0.12, "make": 0.15}
 _RESOURCE = re.compile(r"/api/resource/(?P<doctype>[^/]+)(?:/(?P<name>[^/]+))?/?")
 _METHOD = re.compile(r"/api/method/(?P<method>[^/]+)/?")
 
@@ -64,18 +69,19 @@ class ErpNextStandIn:
     """One ERPNext site.
 
     Args:
-        state_dir: where it keeps its documents and keys; a new site is born there.
+        state_dir: where it keeps its documents and keys; a new site is born there. Without one nothing is kept.
         site_url: its public address, for the headers of mail.
         company: the default of new documents.
         latencies: answer no faster than the product does.
         patience: how long it waits for mail servers.
         language: what it answers in, unless a request accepts another.
         connector_app: whether our app is installed.
+        clock: gives the time in the site's zone.
     """
 
     def __init__(
         self,
-        state_dir: Path,
+        state_dir: Path | None = None,
         *,
         site_url: str = "http://erp.localhost",
         company: str = "Sandbox GmbH",
@@ -83,9 +89,13 @@ class ErpNextStandIn:
         patience: Patience | None = None,
         language: str = "en",
         connector_app: bool = True,
+        clock: Callable[[], datetime] = here,
     ) -> None:
-        self._store = Store(state_dir / "erpnext.json")
+        self._store = Store(state_dir / "erpnext.json" if state_dir else None)
         self._company = company
+        self._clock = clock
+        self._writing = threading.RLock()
+        self._slow: list[tuple[str, float]] = []
         self._latencies = latencies
         self._patience = patience or Patience()
         self._language = language
@@ -97,11 +107,43 @@ class ErpNextStandIn:
         self._methods = Methods(self._documents, Mail(self._documents, site_url), self._connector)
         if self._store.is_empty:
             give_birth(self._store, self._documents)
-        add_settings(self._store, self._documents)
-        user = self._store.read_one("User", INTEGRATION_USER) or {}
-        self.api_key: str = user["api_key"]
-        self.api_secret: str = self._store.password(f"User/{INTEGRATION_USER}/api_secret") or ""
+        self.abbr = "".join(word[0] for word in company.split()).upper()
+        add_settings(self._store, self._documents, company, self.abbr)
+        self.api_key, self.api_secret = self._key_of(INTEGRATION_USER)
+        self.bridge_key, self.bridge_secret = self._key_of(BRIDGE_USER)
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=METHODS)])
+
+    def _key_of(self, name: str) -> tuple[str, str]:
+        user = self._store.peek_one("User", name) or {}
+        return str(user["api_key"]), self._store.password(f"User/{name}/api_secret") or ""
+
+    def work(self) -> Work:
+        """Return a request of the administrator's, for tests that change documents behind everybody's back."""
+        return Work(self._store, ADMINISTRATOR, self._company, self._patience, clock=self._clock)
+
+    @property
+    def documents(self) -> Documents:
+        """All documents, for the same."""
+        return self._documents
+
+    def slow_commit(self, path: str, seconds: float) -> None:
+        """Let the next write whose path matches be seen by others only so much later (contract/erpnext/14)."""
+        self._slow.append((path, seconds))
+
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Response:
+        """Answer a request in the caller's thread; ``path`` percent-encoded and with its query."""
+        plain, _, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(plain),
+            "raw_path": plain.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "scheme": "http",
+            "server": ("erp.localhost", 80),
+        }
+        return self._served(Request(scope), plain, body)
 
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -112,19 +154,33 @@ class ErpNextStandIn:
 
     def _served(self, request: Request, path: str, raw: bytes) -> Response:
         started = time.monotonic()
-        work = Work(self._store, GUEST, self._company, self._patience)
+        work = Work(self._store, GUEST, self._company, self._patience, clock=self._clock)
+        # The real database lets writers wait for one another where they touch the same; here all who do business.
+        with self._writing if request.method not in {"GET", "HEAD"} and _is_business(path) else nullcontext():
+            response, is_page = self._done(work, request, path, raw)
+        if is_page:
+            return response
+        if self._latencies:
+            time.sleep(max(0.0, latency(request.method, path, raw) - (time.monotonic() - started)))
+        for name, value in self._cookies(work, request).items():
+            response.headers.append("set-cookie", f"{name}={value}; Path=/; SameSite=Lax")
+        return response
+
+    def _done(self, work: Work, request: Request, path: str, raw: bytes) -> tuple[Response, bool]:
+        """Do what is asked; return the answer, and whether it is a page that sets its own cookies."""
         try:
             arguments = _arguments(request, raw)
             call = _call(request, path, arguments)
             work.user = _user(work, call.authorization) if call.authorization else self._sessions.user(work, call.sid)
             if self._connector and call.path == health.PATH and call.method == "GET":
                 installed = {name: about["version"] for name, about in versions(self._connector).items()}
-                return health.answer(work, request.headers.get(health.TOKEN_HEADER, ""), installed)
+                return health.answer(work, request.headers.get(health.TOKEN_HEADER, ""), installed), True
             page = self._gate.answer(work, _visit(request, call))
             if page is not None:
                 work.transaction.commit()
-                return page.response()
+                return page.response(), True
             status, body = self._routed(work, call)
+            self._wait_to_commit(call.path)
             work.transaction.commit()
             if work.messages:
                 body["_server_messages"] = packed(work.messages)
@@ -132,12 +188,16 @@ class ErpNextStandIn:
             # A credential is looked at after the language: what the user prefers plays no part.
             language = request.headers.get("accept-language", self._language)
             status, body = error.status, said_in(language, error.body())
-        if self._latencies:
-            time.sleep(max(0.0, _latency(request.method, path) - (time.monotonic() - started)))
-        response = JSONResponse(body, status_code=status)
-        for name, value in self._cookies(work, request).items():
-            response.headers.append("set-cookie", f"{name}={value}; Path=/; SameSite=Lax")
-        return response
+        return JSONResponse(body, status_code=status), False
+
+    def _wait_to_commit(self, path: str) -> None:
+        for at, (part, seconds) in enumerate(self._slow):
+            if part in path:
+                del self._slow[at]
+                self._writing.release()
+                time.sleep(seconds)
+                self._writing.acquire()
+                return
 
     def _cookies(self, work: Work, request: Request) -> dict[str, str]:
         """Return a session's cookies to it; the product answers even a token with those of a guest."""
@@ -171,6 +231,12 @@ class ErpNextStandIn:
             self._documents.delete(work, doctype, name)
             return 202, {"data": "ok"}
         return 200, {"data": self._documents.get(work, doctype, name)}
+
+
+def _is_business(path: str) -> bool:
+    resource = _RESOURCE.fullmatch(path)
+    known = DOCTYPES.get(unquote(resource["doctype"])) if resource else None
+    return bool(known and known.may) or "/frappe.client." in path or f"/{BRIDGE}." in path
 
 
 def _call(request: Request, path: str, arguments: Mapping[str, Any]) -> _Call:
@@ -220,9 +286,3 @@ def _user(work: Work, authorization: str) -> str:
         if stored and hmac.compare_digest(stored.encode(), secret.encode()):
             return str(user["name"])
     raise unauthenticated()
-
-
-def _latency(method: str, path: str) -> float:
-    if path.endswith("ping"):
-        return _LATENCY["ping"]
-    return _LATENCY["make"] if path.endswith("email.make") else _LATENCY.get(method, 0.0)

@@ -9,6 +9,7 @@ from agencystack.sandbox.erpnext.doctypes import DOMAIN_FIELDS
 from agencystack.sandbox.erpnext.documents import Behaviour, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, bold, invalid, thrown
 from agencystack.sandbox.erpnext.mail_servers import check_domain, check_incoming, check_outgoing
+from agencystack.sandbox.erpnext.selling.behaviours import selling_behaviours
 from agencystack.sandbox.erpnext.store import Document
 
 # With these as its server an account is tested even without a password.
@@ -22,6 +23,8 @@ def all_documents() -> Documents:
     documents.behave("Email Account", Behaviour(_account_name, _check_account, _OneDefault(documents)))
     documents.behave("Notification", Behaviour(lambda notification: str(notification["name"])))
     for doctype, behaviour in account_behaviours(documents).items():
+        documents.behave(doctype, behaviour)
+    for doctype, behaviour in selling_behaviours(documents).items():
         documents.behave(doctype, behaviour)
     return documents
 

@@ -7,18 +7,36 @@ from collections.abc import Mapping
 
 from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.documents import ADMINISTRATOR, Documents, Work
+from agencystack.sandbox.erpnext.selling.books import SINGLES, has_books, open_books
 from agencystack.sandbox.erpnext.store import Store
 
 INTEGRATION_USER = "integration@example.com"
+BRIDGE_USER = "bridge@example.com"
 _ROLES = ("Administrator", "System Manager", "Sales Manager", "Sales User")
+# What keeping a shop in step takes, without leave to change users or settings.
+_BRIDGE_ROLES = (
+    "Accounts Manager",
+    "Accounts User",
+    "Blogger",
+    "Item Manager",
+    "Sales Manager",
+    "Sales Master Manager",
+    "Sales User",
+    "Stock Manager",
+    "Stock User",
+    "System Manager",
+    "Website Manager",
+)
 _OTHER_ROLES = (
     "Accounts Manager",
     "Accounts User",
+    "Blogger",
     "Item Manager",
     "Manufacturing User",
     "Projects User",
     "Purchase Manager",
     "Purchase User",
+    "Sales Master Manager",
     "Stock Manager",
     "Stock User",
     "Support Team",
@@ -67,19 +85,27 @@ def give_birth(store: Store, documents: Documents) -> None:
     work.transaction.commit()
 
 
-def add_settings(store: Store, documents: Documents) -> None:
-    """Give a store the documents every site has one of, where it lacks them."""
+def add_settings(store: Store, documents: Documents, company: str, abbr: str) -> None:
+    """Give a store what every site has, where it lacks that: settings, and since 0.3 a company's books."""
     work = Work(store, ADMINISTRATOR)
+    settings = {**_SETTINGS, **SINGLES}
     for doctype in DOCTYPES.values():
         if doctype.is_single and not work.transaction.get(doctype.name, doctype.name):
-            documents.plant(work, doctype.name, doctype.name, _SETTINGS.get(doctype.name, {}))
+            documents.plant(work, doctype.name, doctype.name, settings.get(doctype.name, {}))
+    if not has_books(work):
+        open_books(work, documents, company, abbr)
+    for role in (*_ROLES, *_OTHER_ROLES):
+        if not work.transaction.peek("Role", role):
+            documents.plant(work, "Role", role, {"role_name": role, "desk_access": 1})
+    if not work.transaction.peek("User", BRIDGE_USER):
+        _plant_user(work, documents, BRIDGE_USER, BRIDGE_USER, _BRIDGE_ROLES, with_key=True)
     work.transaction.commit()
 
 
 def _plant_user(
     work: Work, documents: Documents, name: str, address: str, roles: tuple[str, ...], *, with_key: bool = False
 ) -> None:
-    first = "Integration" if name == INTEGRATION_USER else name
+    first = {INTEGRATION_USER: "Integration", BRIDGE_USER: "Bridge"}.get(name, name)
     values: dict[str, object] = {
         "email": address,
         "first_name": first,

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from agencystack.sandbox.erpnext import login_doctypes
 from agencystack.sandbox.erpnext.meta import DocType, Field, checks, data
+from agencystack.sandbox.erpnext.selling import recorded
 
 _EMAIL_DOMAIN = DocType(
     "Email Domain",
@@ -128,6 +129,7 @@ DOCTYPES: Mapping[str, DocType] = MappingProxyType(
     {
         one.name: one
         for one in (
+            *recorded.doctypes(),
             _EMAIL_DOMAIN,
             _EMAIL_ACCOUNT,
             _IMAP_FOLDER,

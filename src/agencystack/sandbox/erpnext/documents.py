@@ -1,86 +1,58 @@
-"""Frappe's way with documents: create, change, delete and list them, with the checks it makes on the way."""
+"""Frappe's way with documents: create, change, submit, cancel, delete and rename them."""
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.document_checks import (
+    check_after_submit,
+    check_lengths,
+    check_links,
     check_mandatory,
     check_name,
     check_not_linked,
     check_selects,
     check_unique,
-    missing_in_row,
     same,
 )
 from agencystack.sandbox.erpnext.errors import (
+    FrappeError,
     bold,
     invalid,
     not_found,
-    not_permitted,
     nothing_there,
     unknown_doctype,
 )
-from agencystack.sandbox.erpnext.mail_servers import Patience, is_mask
-from agencystack.sandbox.erpnext.meta import DocType, Field
-from agencystack.sandbox.erpnext.store import Document, Store, Transaction
+from agencystack.sandbox.erpnext.mail_servers import is_mask
+from agencystack.sandbox.erpnext.meta import DocType
+from agencystack.sandbox.erpnext.store import Document
+from agencystack.sandbox.erpnext.values import (
+    changed_document,
+    fetched,
+    new_document,
+    rows_of,
+    shown,
+    without_marks,
+)
+from agencystack.sandbox.erpnext.work import ADMINISTRATOR, GUEST, Work, here
 
-# A site's times are naive and in its own zone, which is rarely the server's; an offset shows who forgets that.
-SITE_ZONE = timezone(timedelta(hours=1))
-ADMINISTRATOR = "Administrator"
-GUEST = "Guest"
-Action = Literal["list", "read", "create", "write", "delete"]
+__all__ = ["ADMINISTRATOR", "GUEST", "Behaviour", "Documents", "Work", "now", "random_name", "shown"]
 
-
-@dataclass
-class Work:
-    """One request: who asks, what it changes, and what it says besides its answer.
-
-    Args:
-        store: the database.
-        user: name of the User; ``Guest`` without a credential.
-        company: default of new documents.
-        patience: with mail servers.
-        messages: for ``_server_messages``.
-    """
-
-    store: Store
-    user: str
-    company: str = ""
-    patience: Patience = field(default_factory=Patience)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    transaction: Transaction = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.transaction = self.store.begin()
-
-    def forget(self) -> None:
-        """Undo all changes of the request so far."""
-        self.transaction = self.store.begin()
-
-    def roles(self) -> set[str]:
-        """Return the roles of the user; everybody has some."""
-        user = self.transaction.get("User", self.user) or {}
-        return {row["role"] for row in user.get("roles", [])} | {"All", "Guest"}
-
-    def require(self, doctype: DocType, action: Action) -> None:
-        """Check a permission.
-
-        Raises:
-            FrappeError: 403.
-        """
-        allowed = doctype.readers if action in {"list", "read"} else doctype.writers
-        if self.user != ADMINISTRATOR and not allowed & self.roles():
-            raise not_permitted(self.user, doctype.name, action)
-
+DRAFT, SUBMITTED, CANCELLED = 0, 1, 2
+_STATES = {DRAFT: "Draft", SUBMITTED: "Submitted", CANCELLED: "Cancelled"}
+# frappe/model/delete_doc.py: of these, deletions leave no trace.
+_TRACELESS = frozenset(
+    {"Deleted Document", "Comment", "Version", "Email Queue", "Bin", "GL Entry", "Stock Ledger Entry"}
+)
 
 Hook = Callable[[Work, Document, Document | None], None]
 Namer = Callable[[Document], str]
+Done = Callable[[Work, Document], None]
 
 
 @dataclass(frozen=True)
@@ -92,17 +64,34 @@ class Behaviour:
         validate: checks before it is stored; gets the document, and as it was stored before (``None`` for a new one).
         on_update: what else happens once it is stored.
         on_trash: what happens before it is deleted; gets the document.
+        prepare: what happens before its links are looked at.
+        named: returns the name of a new document where others matter to it, instead of ``namer``.
+        on_submit: what else happens once it is submitted.
+        on_cancel: what else happens once it is cancelled, before it is looked at whether something links to it.
+        after_submit: what else happens once a submitted document was changed.
+        on_rename: what else happens once it has another name.
     """
 
     namer: Namer
     validate: Hook | None = None
     on_update: Hook | None = None
-    on_trash: Callable[[Work, Document], None] | None = None
+    on_trash: Done | None = None
+    prepare: Hook | None = None
+    named: Callable[[Work, Document], str] | None = None
+    on_submit: Done | None = None
+    on_cancel: Done | None = None
+    after_submit: Done | None = None
+    on_rename: Callable[[Work, Document, str], None] | None = None
 
 
 def random_name(_: Document) -> str:
     """Return a name such as Frappe gives documents without one of their own."""
     return secrets.token_hex(5)
+
+
+def now() -> str:
+    """Return the time as the site writes it."""
+    return here().strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 class Documents:
@@ -118,72 +107,93 @@ class Documents:
 
     def get(self, work: Work, doctype: str, name: str) -> Document:
         """Return a document as the interface shows it: without unset fields."""
-        meta = _meta(doctype)
+        meta = work.meta(doctype)
         work.require(meta, "read")
-        return shown(self._stored(work, doctype, name))
+        stored = self._stored(work, doctype, name)
+        # Fields that were added since have no value.
+        return shown({**{one.name: None if one.kind != "Table" else [] for one in meta.fields}, **stored})
 
     def insert(self, work: Work, doctype: str, values: Mapping[str, Any], *, checked: bool = True) -> Document:
         """Create a document; ``checked=False`` is for what the product creates itself, whoever asks."""
         if doctype not in DOCTYPES:
             raise unknown_doctype(doctype)
-        meta = DOCTYPES[doctype]
+        meta, behaviour = work.meta(doctype), self._behaviour(doctype)
         if checked:
             work.require(meta, "create")
-        document = self._new(work, meta, values)
-        self._fetch_links(work, meta, document)
+        document = new_document(work, meta, values)
+        document["docstatus"] = int(values.get("docstatus") or DRAFT)
+        if document["docstatus"] and not meta.is_submittable:
+            raise invalid(f"{meta.name} cannot be submitted", kind="DocstatusTransitionError")
+        if document["docstatus"] == SUBMITTED and checked:
+            work.require(meta, "submit")
         # Some doctypes take the name that was sent; the others make one up.
         document["name"] = values.get("name")
-        document["name"] = self._behaviour(doctype).namer(document)
+        if behaviour.prepare:
+            behaviour.prepare(work, document, None)
+        check_links(work, meta, document)
+        fetched(work, meta, document)
+        document["name"] = behaviour.named(work, document) if behaviour.named else behaviour.namer(document)
         check_name(document["name"])
-        self._adopt_rows(work, meta, document)
+        _adopt_rows(meta, document)
         self.save(work, document, None)
+        if document["docstatus"] == SUBMITTED and behaviour.on_submit:
+            behaviour.on_submit(work, document)
         return shown(document)
 
     def plant(self, work: Work, doctype: str, name: str, values: Mapping[str, Any]) -> None:
         """Store a document unchecked, as the product's installation does."""
-        document = {**self._new(work, DOCTYPES[doctype], values), "name": name}
-        self._adopt_rows(work, DOCTYPES[doctype], document)
-        _store_passwords(work, DOCTYPES[doctype], document)
+        meta = work.meta(doctype)
+        document = {**new_document(work, meta, values), "name": name}
+        document["docstatus"] = int(values.get("docstatus") or DRAFT)
+        _adopt_rows(meta, document)
+        _store_passwords(work, meta, document)
         _stamp(work, document, None)
-        work.transaction.put(_without_marks(document))
+        work.transaction.put(without_marks(document))
 
     def update(self, work: Work, doctype: str, name: str, values: Mapping[str, Any]) -> Document:
-        """Change fields of a document."""
-        meta = _meta(doctype)
+        """Change fields of a document, submit it or cancel it."""
+        meta = work.meta(doctype)
         # Sending a name means another document, not a rename.
         before = self._stored(work, doctype, str(values.get("name", name)))
         work.require(meta, "write")
-        document = self._changed(work, meta, before, values)
-        self._check_latest(values, before)
-        self._fetch_links(work, meta, document)
-        self.save(work, document, before)
+        document = changed_document(work, meta, before, values)
+        target = int(values.get("docstatus", before.get("docstatus") or DRAFT) or DRAFT)
+        document["docstatus"] = target
+        self._check_latest(work, values, before)
+        self._move_on(work, meta, document, before, target)
         return shown(document)
 
     def change(self, work: Work, before: Document, values: Mapping[str, Any]) -> None:
         """Change fields of a document as the product itself does, whoever asks."""
-        meta = DOCTYPES[before["doctype"]]
-        document = self._changed(work, meta, before, values)
-        self._fetch_links(work, meta, document)
+        meta = work.meta(before["doctype"])
+        document = changed_document(work, meta, before, values)
+        check_links(work, meta, document)
+        fetched(work, meta, document)
         self.save(work, document, before)
 
-    def delete(self, work: Work, doctype: str, name: str) -> None:
+    def delete(self, work: Work, doctype: str, name: str, *, checked: bool = True) -> None:
         """Delete a document that nothing links to."""
-        meta = _meta(doctype)
+        meta = work.meta(doctype)
         document = work.transaction.get(doctype, name)
         if document is None:
             raise nothing_there()
-        work.require(meta, "delete")
+        if checked:
+            work.require(meta, "delete")
         if doctype == "Email Queue" and work.user != ADMINISTRATOR:
             raise invalid("Only Administrator can delete Email Queue")
+        if document.get("docstatus") == SUBMITTED:
+            raise invalid(_SUBMITTED_STAYS.format(doctype, document["name"]))
         on_trash = self._behaviour(doctype).on_trash
         if on_trash:
             on_trash(work, document)
         check_not_linked(work, document)
         work.transaction.delete(doctype, document["name"])
+        if doctype not in _TRACELESS:
+            self._leave_trace(work, document)
 
-    def rename(self, work: Work, doctype: str, old: str, new: str) -> str:
+    def rename(self, work: Work, doctype: str, old: str, new: str, *, merge: bool = False) -> str:
         """Give a document another name, wherever it is named."""
-        meta = _meta(doctype)
+        meta = work.meta(doctype)
         document = work.transaction.get(doctype, old)
         if document is None:
             raise invalid(f"Can't rename {old} to {new} because {old} doesn't exist.")
@@ -191,31 +201,89 @@ class Documents:
         if old == new:
             raise invalid("No changes made because old and new name are the same.")
         check_name(new)
-        if work.transaction.get(doctype, new) and old.casefold() != new.casefold():
+        if work.transaction.peek(doctype, new) and old.casefold() != new.casefold() and not merge:
             raise invalid(f"Another {doctype} with name {new} exists, select another name")
         if not meta.may_be_renamed:
             raise invalid(f"{doctype} not allowed to be renamed")
-        _move(work, meta, document, new)
+        if merge:
+            self._leave_trace(work, document)
+        _move(work, meta, document, new, merge=merge)
+        behaviour = self._behaviour(doctype)
+        if behaviour.on_rename and not merge:
+            behaviour.on_rename(work, document, old)
         text = f"Document renamed from {bold(old)} to {bold(new)}"
         work.messages.append({"message": text, "title": "Message", "indicator": "green", "alert": 1})
         return new
 
     def save(self, work: Work, document: Document, before: Document | None) -> None:
         """Check and store a document. Also used by the product itself on documents that depend on another."""
-        meta = DOCTYPES[document["doctype"]]
+        meta = work.meta(document["doctype"])
         behaviour = self._behaviour(meta.name)
         if meta.name_field:
             document[meta.name_field] = document["name"]
+        # Frappe takes the time before it does the work, and commits after it (contract/erpnext/14).
+        _stamp(work, document, before)
         if behaviour.validate:
             behaviour.validate(work, document, before)
         check_selects(meta, document)
-        check_mandatory(meta, document)
+        check_mandatory(work, meta, document)
+        check_lengths(work, meta, document)
         _store_passwords(work, meta, document)
         check_unique(work, meta, document, before)
-        _stamp(work, document, before)
-        work.transaction.put(_without_marks(document))
+        _stamp_rows(work, document)
+        work.transaction.put(without_marks(document))
         if behaviour.on_update:
             behaviour.on_update(work, document, before)
+
+    def _move_on(self, work: Work, meta: DocType, document: Document, before: Document, target: int) -> None:
+        """Save a document in the state it is to have."""
+        behaviour, source = self._behaviour(meta.name), int(before.get("docstatus") or DRAFT)
+        if source == CANCELLED:
+            raise FrappeError("ValidationError", "Cannot edit cancelled document")
+        if (source, target) in {(DRAFT, CANCELLED), (SUBMITTED, DRAFT)}:
+            told = f"{source} ({_STATES[source]}) to {target} ({_STATES[target]})"
+            raise FrappeError("DocstatusTransitionError", f"Cannot change docstatus from {told}")
+        if source == target == SUBMITTED:
+            check_mandatory(work, meta, document)
+            check_after_submit(work, meta, document, before)
+            _stamp(work, document, before)
+            check_unique(work, meta, document, before)
+            work.transaction.put(without_marks(document))
+            if behaviour.after_submit:
+                behaviour.after_submit(work, document)
+        elif target == CANCELLED:
+            work.require(meta, "cancel")
+            self._cancel(work, document, before)
+        else:
+            if behaviour.prepare:
+                behaviour.prepare(work, document, before)
+            check_links(work, meta, document)
+            fetched(work, meta, document)
+            if target == SUBMITTED:
+                work.require(meta, "submit")
+            self.save(work, document, before)
+            if target == SUBMITTED and behaviour.on_submit:
+                behaviour.on_submit(work, document)
+
+    def _cancel(self, work: Work, document: Document, before: Document) -> None:
+        behaviour = self._behaviour(document["doctype"])
+        _stamp(work, document, before)
+        for row in rows_of(document):
+            row["docstatus"] = CANCELLED
+        if "status" in document and document["doctype"] != "Delivery Note":
+            document["status"] = "Cancelled"
+        work.transaction.put(without_marks(document))
+        if behaviour.on_cancel:
+            behaviour.on_cancel(work, document)
+        check_not_linked(work, document, submitted_only=True)
+
+    def _leave_trace(self, work: Work, document: Document) -> None:
+        doctype, name = document["doctype"], document["name"]
+        told = json.dumps(document, indent=1, sort_keys=True)
+        trace = {"deleted_doctype": doctype, "deleted_name": name, "data": told, "restored": 0}
+        self.plant(work, "Deleted Document", secrets.token_hex(5), trace)
+        comment = {"comment_type": "Deleted", "reference_doctype": doctype, "subject": f"{doctype} {name}"}
+        self.plant(work, "Comment", secrets.token_hex(5), comment)
 
     def _behaviour(self, doctype: str) -> Behaviour:
         return self._behaviours.get(doctype, self._plain)
@@ -226,126 +294,26 @@ class Documents:
             raise not_found(doctype, name)
         return document
 
-    def _new(self, work: Work, meta: DocType, values: Mapping[str, Any]) -> Document:
-        document: Document = {"doctype": meta.name, "docstatus": 0, "idx": 0}
-        for one in meta.fields:
-            document[one.name] = _initial(work, one)
-        self._assign(work, meta, document, values)
-        return document
-
-    def _changed(self, work: Work, meta: DocType, before: Document, values: Mapping[str, Any]) -> Document:
-        document = dict(before)
-        if "creation" in values and values["creation"] != before["creation"]:
-            text = f"Value cannot be changed for {bold('Created On')}"
-            raise invalid(text, kind="CannotChangeConstantError")
-        self._assign(work, meta, document, values)
-        for one in meta.fields:
-            if one.set_only_once and document[one.name] != before[one.name]:
-                text = f"Value cannot be changed for {bold(one.title)}"
-                raise invalid(text, kind="CannotChangeConstantError")
-        return document
-
-    def _assign(self, work: Work, meta: DocType, document: Document, values: Mapping[str, Any]) -> None:
-        for one in meta.fields:
-            if one.name not in values:
-                continue
-            value = values[one.name]
-            if one.kind == "Table":
-                document[one.name] = [
-                    self._row(work, meta, document, one, at, row) for at, row in enumerate(value or [], 1)
-                ]
-            else:
-                document[one.name] = _cast(one, value)
-
-    def _row(
-        self, work: Work, meta: DocType, document: Document, one: Field, index: int, row: Mapping[str, Any]
-    ) -> Document:
-        table = DOCTYPES[one.options]
-        kept = next((old for old in document.get(one.name) or [] if old.get("name") == row.get("name")), None)
-        new = (
-            dict(kept)
-            if kept
-            else {"doctype": table.name, "docstatus": 0, "name": secrets.token_hex(5), "__unsaved": 1}
-        )
-        for column in table.fields:
-            new.setdefault(column.name, _initial(work, column))
-        new.update({column.name: _cast(column, row[column.name]) for column in table.fields if column.name in row})
-        return {**new, "idx": index, "parent": document.get("name"), "parentfield": one.name, "parenttype": meta.name}
-
-    def _adopt_rows(self, work: Work, meta: DocType, document: Document) -> None:
-        for table in meta.of_kind("Table"):
-            for row in document[table.name] or []:
-                row["parent"] = document["name"]
-
-    def _fetch_links(self, work: Work, meta: DocType, document: Document) -> None:
-        """Check that links lead somewhere, and take over what is fetched from the linked document, at each save."""
-        missing = [
-            f"{one.title}: {document[one.name]}"
-            for one in meta.of_kind("Link")
-            if document.get(one.name)
-            and one.options in DOCTYPES
-            and not work.transaction.get(one.options, document[one.name])
-        ]
-        for table in meta.of_kind("Table"):
-            for row in document.get(table.name) or []:
-                missing += missing_in_row(work, DOCTYPES[table.options], row)
-        if missing:
-            raise invalid(f"Could not find {', '.join(missing)}", kind="LinkValidationError")
-        for one in meta.fields:
-            link, _, source = one.fetch_from.partition(".")
-            if link and document.get(link):
-                linked_to = meta.field(link)
-                linked = work.transaction.get(linked_to.options, document[link]) if linked_to else None
-                document[one.name] = _cast(one, (linked or {}).get(source))
-
     @staticmethod
-    def _check_latest(values: Mapping[str, Any], before: Document) -> None:
-        if "modified" in values and str(values["modified"]) != before["modified"]:
+    def _check_latest(work: Work, values: Mapping[str, Any], before: Document) -> None:
+        if values.get("modified") and str(values["modified"]) != before["modified"]:
             text = (
                 f"Error: Document has been modified after you have opened it ({before['modified']}, "
-                f"{values['modified']}). Please refresh to get the latest document."
+                f"{work.now()}). Please refresh to get the latest document."
             )
             raise invalid(text, kind="TimestampMismatchError")
 
 
-def shown(document: Document) -> Document:
-    """Return a document as the interface shows it alone: unset fields left out, in its rows too."""
-    return {
-        key: [shown(row) for row in value] if isinstance(value, list) else value
-        for key, value in document.items()
-        if value is not None
-    }
+_SUBMITTED_STAYS = (
+    "{} {}: Submitted Record cannot be deleted. You must <a href='https://docs.erpnext.com//docs/user/manual/en/"
+    "setting-up/articles/delete-submitted-document' target='_blank'> Cancel </a> it first."
+)
 
 
-def now() -> str:
-    """Return the time as the site writes it."""
-    return datetime.now(SITE_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _meta(doctype: str) -> DocType:
-    if doctype not in DOCTYPES:
-        raise not_found("DocType", doctype)
-    return DOCTYPES[doctype]
-
-
-def _initial(work: Work, one: Field) -> Any:
-    if one.kind == "Table":
-        return []
-    if one.name == "company":
-        return work.company or None
-    if one.kind in {"Int", "Check"}:
-        return one.default or 0
-    return one.default if one.default is not None or one.kind != "Select" else ""
-
-
-def _cast(one: Field, value: Any) -> Any:
-    """Return a value as the database keeps it; garbage in a number becomes 0 without a word."""
-    if one.kind in {"Int", "Check"}:
-        try:
-            return int(value or 0)
-        except (TypeError, ValueError):
-            return 0
-    return value
+def _adopt_rows(meta: DocType, document: Document) -> None:
+    for table in meta.of_kind("Table"):
+        for row in document[table.name] or []:
+            row["parent"] = document["name"]
 
 
 def _store_passwords(work: Work, meta: DocType, document: Document) -> None:
@@ -357,15 +325,24 @@ def _store_passwords(work: Work, meta: DocType, document: Document) -> None:
 
 
 def _stamp(work: Work, document: Document, before: Document | None) -> None:
-    stamp = now()
-    for one in (document, *_rows(document)):
-        one["owner"] = (before or {}).get("owner", work.user)
-        one["creation"] = (before or {}).get("creation", stamp)
-        one["modified"] = stamp
-        one["modified_by"] = work.user
+    stamp = work.now()
+    document["owner"] = (before or {}).get("owner", work.user)
+    document["creation"] = (before or {}).get("creation", stamp)
+    document["modified"] = stamp
+    document["modified_by"] = work.user
+    _stamp_rows(work, document)
 
 
-def _move(work: Work, meta: DocType, document: Document, new: str) -> None:
+def _stamp_rows(work: Work, document: Document) -> None:
+    for row in rows_of(document):
+        row.setdefault("owner", work.user)
+        row.setdefault("creation", document["modified"])
+        row["modified"], row["modified_by"] = document["modified"], work.user
+        row["docstatus"] = document["docstatus"]
+        row["parent"] = document["name"]
+
+
+def _move(work: Work, meta: DocType, document: Document, new: str, *, merge: bool) -> None:
     old = document["name"]
     for one in meta.of_kind("Password"):
         password = work.transaction.password(meta.name, old, one.name)
@@ -375,24 +352,28 @@ def _move(work: Work, meta: DocType, document: Document, new: str) -> None:
     document["name"] = new
     if meta.name_field:
         document[meta.name_field] = new
-    for row in _rows(document):
+    for row in rows_of(document):
         row["parent"] = new
-    work.transaction.put(document)
+    if not merge:
+        work.transaction.put(document)
     for other in DOCTYPES.values():
-        links = [one.name for one in other.of_kind("Link") if one.options == meta.name]
-        for linked in work.transaction.all(other.name) if links else []:
-            work.transaction.put({**linked, **{link: new for link in links if same(linked.get(link), old)}})
+        if not other.is_table:
+            _rename_links(work, other, meta.name, old, new)
 
 
-def _rows(document: Document) -> list[Document]:
-    return [row for value in document.values() if isinstance(value, list) for row in value]
-
-
-def _without_marks(document: Document) -> Document:
-    kept = {key: value for key, value in document.items() if not key.startswith("__")}
-    return {
-        key: [{k: v for k, v in row.items() if not k.startswith("__")} for row in value]
-        if isinstance(value, list)
-        else value
-        for key, value in kept.items()
-    }
+def _rename_links(work: Work, other: DocType, doctype: str, old: str, new: str) -> None:
+    """Follow a rename in the links of other documents; their ``modified`` stays as it is."""
+    links = [(one.name, "") for one in other.of_kind("Link") if one.options == doctype]
+    for table in other.of_kind("Table"):
+        child = DOCTYPES.get(table.options)
+        links += [(table.name, one.name) for one in child.of_kind("Link") if one.options == doctype] if child else []
+        if child and child.field("link_name"):
+            links.append((table.name, "link_name"))
+    for first, second in links:
+        for linked in work.transaction.having(other.name, f"{first}.{second}" if second else first, old):
+            changed = work.transaction.get(other.name, linked["name"])
+            for row in (changed[first] if second else [changed]) if changed else ():
+                if same(row.get(second or first), old):
+                    row[second or first] = new
+            if changed:
+                work.transaction.put(changed)

@@ -120,6 +120,7 @@ def not_permitted(user: str, doctype: str, action: str) -> FrappeError:
     error_message = {
         "list": f"No permission for {doctype}",
         "create": f"Insufficient Permission for {doctype} ({bold('create')})",
+        "write": f"Insufficient Permission for {doctype} ({bold('write')})",
     }.get(action, "")
     return FrappeError(
         "PermissionError", status=403, messages=[{"message": text, "title": "Message"}], error_message=error_message

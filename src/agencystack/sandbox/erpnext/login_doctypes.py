@@ -30,7 +30,6 @@ _HAS_ROLE = DocType("Has Role", (Field("role", "Link", options="Role"),), is_tab
 _ROLE = DocType(
     "Role", (Field("role_name", required=True), Field("desk_access", "Check", 1), Field("disabled", "Check", 0))
 )
-_CONTACT = DocType("Contact", (*data("first_name last_name full_name email_id"), Field("user", "Link", options="User")))
 _SOCIAL_LOGIN_KEY = DocType(
     "Social Login Key",
     (
@@ -75,7 +74,6 @@ ALL = (
     _USER_SOCIAL_LOGIN,
     _HAS_ROLE,
     _ROLE,
-    _CONTACT,
     _SOCIAL_LOGIN_KEY,
     _SYSTEM_SETTINGS,
     _WEBSITE_SETTINGS,

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as declared
+from functools import cached_property
 from typing import Literal
 
-Kind = Literal["Data", "Text", "Check", "Int", "Select", "Link", "Password", "Table", "Datetime"]
+Kind = Literal[
+    "Data",
+    "Text",
+    "HTML",
+    "Check",
+    "Int",
+    "Float",
+    "Select",
+    "Link",
+    "Dynamic Link",
+    "Password",
+    "Table",
+    "Date",
+    "Datetime",
+    "Time",
+]
+NUMBERS = frozenset({"Check", "Int", "Float"})
 
 # What each row has besides its own fields; nobody but the product sets them.
 STANDARD = ("name", "owner", "creation", "modified", "modified_by", "docstatus", "idx")
@@ -26,6 +45,11 @@ class Field:
         unique: whether two documents may not share a value.
         fetch_from: ``link.field``: taken from the linked document at each save.
         set_only_once: whether it can only be given to a new document.
+        fetch_if_empty: whether ``fetch_from`` leaves a value alone that was given.
+        allow_on_submit: whether it may change once the document is submitted.
+        length: characters (of a ``Text``: bytes) it holds; 0 for no limit.
+        digits: decimal places of a ``Float``: ``currency`` for those of the currency.
+        cleaned: whether HTML in it is made harmless.
     """
 
     name: str
@@ -37,6 +61,11 @@ class Field:
     unique: bool = False
     fetch_from: str = ""
     set_only_once: bool = False
+    fetch_if_empty: bool = False
+    allow_on_submit: bool = False
+    length: int = 0
+    digits: str = ""
+    cleaned: bool = False
 
     @property
     def title(self) -> str:
@@ -57,6 +86,10 @@ class DocType:
         name_field: the field that always equals the name.
         may_be_renamed: whether it can get another name.
         is_single: whether there is one document of it, of its own name, on every site.
+        is_submittable: whether its documents are submitted and cancelled.
+        autoname: how Frappe names its documents: ``field:item_code``, ``naming_series:``, ``hash``.
+        may: what each role may do, by letter: read, write, create, delete, submit, cancel (x); in place of ``readers``
+            and ``writers``.
     """
 
     name: str
@@ -67,19 +100,38 @@ class DocType:
     name_field: str = ""
     may_be_renamed: bool = False
     is_single: bool = False
+    is_submittable: bool = False
+    autoname: str = ""
+    may: Mapping[str, str] = declared(default_factory=dict)
+
+    def allows(self, roles: set[str], action: str) -> bool:
+        """Tell whether somebody with these roles may do something."""
+        if self.may:
+            letter = {"list": "r", "cancel": "x"}.get(action, action[0])
+            return any(letter in self.may.get(role, "") for role in roles)
+        return bool((self.readers if action in {"list", "read"} else self.writers) & roles)
 
     def field(self, name: str) -> Field | None:
         """Return a field by name."""
-        return next((field for field in self.fields if field.name == name), None)
+        return self._by_name.get(name)
 
     def of_kind(self, kind: Kind) -> tuple[Field, ...]:
         """Return the fields of one type."""
-        return tuple(field for field in self.fields if field.kind == kind)
+        return self._by_kind.get(kind, ())
 
-    @property
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {one.name: one for one in self.fields}
+
+    @cached_property
+    def _by_kind(self) -> dict[str, tuple[Field, ...]]:
+        kinds = {one.kind for one in self.fields}
+        return {kind: tuple(one for one in self.fields if one.kind == kind) for kind in kinds}
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names a list may ask for."""
-        own = tuple(field.name for field in self.fields if field.kind != "Table")
+        own = tuple(one.name for one in self.fields if one.kind != "Table")
         return (*STANDARD, *(CHILD if self.is_table else ()), *own)
 
 

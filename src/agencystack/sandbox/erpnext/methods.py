@@ -10,12 +10,13 @@ from typing import Any
 from agencystack.sandbox.erpnext.connector import APP, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_found, not_permitted, not_whitelisted
+from agencystack.sandbox.erpnext.selling.calls import Body, calls
 from agencystack.sandbox.erpnext.sending import Mail
 
 Arguments = Mapping[str, Any]
 Method = Callable[[Work, Arguments], Any]
 # What answers without a credential.
-_PUBLIC = frozenset({"ping", "frappe.ping"})
+_PUBLIC = frozenset({"ping", "frappe.ping", "frappe.client.get_time_zone"})
 # Functions that exist but may not be called, under the name the refusal gives them.
 _CLOSED = {
     "frappe.sendmail": "frappe.sendmail",
@@ -53,6 +54,7 @@ class Methods:
             "frappe.core.doctype.communication.email.make": self._make,
             "frappe.email.doctype.email_queue.email_queue.send_now": self._send_now,
         }
+        self._methods |= calls(documents)
         if connector:
             self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
             self._methods[f"{APP}.api.check_token"] = lambda work, given: connector.check_token(work, given["token"])
@@ -69,6 +71,8 @@ class Methods:
             module = ".".join(name.split(".")[:2])
             raise invalid(f"Failed to get method for command {name} with No module named '{module}'")
         result = self._methods[name](work, arguments)
+        if isinstance(result, Body):
+            return dict(result)
         return {} if result is None else {"message": result}
 
     def _make(self, work: Work, arguments: Arguments) -> dict[str, str]:
@@ -76,7 +80,8 @@ class Methods:
 
     def _rename(self, work: Work, arguments: Arguments) -> str:
         doctype, old, new = (str(arguments.get(key) or "") for key in ("doctype", "old_name", "new_name"))
-        return self._documents.rename(work, doctype, old, new)
+        merge = str(arguments.get("merge") or "0") not in {"0", "false", "False"}
+        return self._documents.rename(work, doctype, old, new, merge=merge)
 
     def _send_now(self, work: Work, arguments: Arguments) -> None:
         if "System Manager" not in work.roles():

@@ -1,0 +1,1 @@
+"""ERPNext's business documents on the stand-in: parties, items, stock, orders, invoices, payments, content."""
