@@ -42,7 +42,7 @@ from agencystack.bridge.entities.variation_erpnext import VariationOnErpNext
 from agencystack.bridge.entities.variation_wordpress import VariationOnWordPress
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.settings import Sharing
-from agencystack.bridge.sides.erpnext.documents import Documents
+from agencystack.bridge.sides.erpnext.documents import Document, Documents
 from agencystack.bridge.sides.erpnext.form import ErpNextForm
 from agencystack.bridge.sides.wordpress.form import WordPressForm
 from agencystack.bridge.sides.wordpress.records import Records
@@ -162,17 +162,25 @@ def counted_orders(documents: Documents, site: str) -> Imported:
     """
 
     def counted(orders: Sequence[str]) -> Collection[str]:
-        if not orders:
-            return ()
-        names = {f"WC-{site}-{order}": order for order in orders}
+        keys = {f"WC-{site}-{order}": order for order in orders}
         found: set[str] = set()
-        for column in ("name", "amended_from"):  # an amended one is cancelled, and its amendment counts
-            filters: list[list[Any]] = [[column, "in", sorted(names)], ["docstatus", "=", 1]]
-            rows = documents.select("Sales Order", filters, ["name", "amended_from"])
-            found |= {names[str(row[column])] for row in rows if str(row.get(column)) in names}
+        # By our name; by number where a series named it (REST alone); of an amended one its amendment counts.
+        for column in ("name", "po_no", "amended_from"):
+            wanted = sorted(key for key, order in keys.items() if order not in found)
+            found |= (
+                {keys[str(row[column])] for row in _submitted(documents, [column, "in", wanted])} if wanted else set()
+            )
+        for key, order in keys.items():
+            if order not in found and _submitted(documents, ["po_no", "like", f"{key} (%"]):
+                found.add(order)
         return found
 
     return counted
+
+
+def _submitted(documents: Documents, which: Sequence[Any]) -> Sequence[Document]:
+    columns = ["name", "po_no", "amended_from"]
+    return documents.select("Sales Order", [which, ["docstatus", "=", 1]], columns)
 
 
 def _custom(sharing: Sharing, entity: str) -> Custom:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from agencystack.bridge import normal
+from agencystack.bridge.entities.content import unwrapped
 from agencystack.bridge.entities.images import image_of
 from agencystack.bridge.entities.prices import ItemPrices
 from agencystack.bridge.entities.shared import (
@@ -28,7 +28,6 @@ from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Do
 from agencystack.bridge.sides.erpnext.form import Native
 
 _ITEM = "Item"
-_EDITOR = re.compile(r'^<div class="ql-editor[^"]*">(.*)</div>$', re.DOTALL)
 
 
 class CatalogueOnErpNext(SharedErpNextForm):
@@ -150,8 +149,7 @@ class CatalogueOnErpNext(SharedErpNextForm):
         said = normal.html(item.get("description"))
         if said is None or normal.plain(said) in {item.get("item_code"), item.get("item_name")}:
             return None  # ERPNext fills it with these (contract/erpnext/04_item.json)
-        inner = _EDITOR.match(said)
-        return normal.html(inner.group(1)) if inner else said
+        return unwrapped(said)
 
 
 def _same_code(sku: Value, native: Native) -> bool:

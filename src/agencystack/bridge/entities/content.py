@@ -15,6 +15,7 @@ PUBLISHED, DRAFT, FUTURE, PRIVATE = "published", "draft", "future", "private"
 
 _STATES = {"publish": PUBLISHED, "future": FUTURE, "private": PRIVATE}
 _LOCAL = re.compile(r'(\s(?:src|href|poster)=")(/[^/"][^"]*)"')
+_EDITOR = re.compile(r'^<div(?: class="ql-editor[^"]*")?>((?:(?!</?div).)*)</div>$', re.DOTALL)
 _PIECE = re.compile(r"<!--.*?-->|(?:(?!<!--).)+", re.DOTALL)
 _BETWEEN = re.compile(r"(?<=[{])(?=[{%#])|(?<=[}%#])(?=[}])")
 _BRACE = re.compile(r"[{](?=[{%#])|(?<=[}%#])[}]")
@@ -75,14 +76,20 @@ def content_of(document: Document, stem: str, site: str) -> str | None:
         stem: its field's name without ending: ``content``, ``main_section``.
         site: ERPNext's address.
     """
-    ending = FIELD_OF.get(str(document.get("content_type")), "")
-    return normal.html(absolute(document.get(f"{stem}_{ending}" if ending else stem), site))
+    said = normal.html(document.get(content_field(document.get("content_type"), stem)))
+    return absolute(unwrapped(said), site)
 
 
 def content_field(kind: Any, stem: str) -> str:
     """Return the field that holds the content of a document of that content type."""
     ending = FIELD_OF.get(str(kind), "html")
     return f"{stem}_{ending}" if ending else stem
+
+
+def unwrapped(said: str | None) -> str | None:
+    """Return HTML without what ERPNext's editor wraps every text in."""
+    inner = _EDITOR.match(said) if said else None
+    return inner.group(1).strip() or None if inner else said
 
 
 def slug_of(route: Any) -> str | None:

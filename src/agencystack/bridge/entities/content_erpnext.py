@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -10,11 +10,12 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities import content
 from agencystack.bridge.entities.shared import LONGEST_NAME, Custom, SharedErpNextForm, real_name, safe_name
 from agencystack.bridge.record import Fields
-from agencystack.bridge.side import Operation
-from agencystack.bridge.sides.erpnext.documents import Documents, Saved, Step
+from agencystack.bridge.side import Operation, Outcome
+from agencystack.bridge.sides.erpnext.documents import Documents, Made, Saved, Step
 from agencystack.bridge.sides.erpnext.form import Native
 
 _TOKEN_END = 6
+_SAME_TITLE = "another text in ERPNext has this title"
 
 
 class ContentOnErpNext(SharedErpNextForm):
@@ -29,6 +30,8 @@ class ContentOnErpNext(SharedErpNextForm):
 
     stem: ClassVar[str]
     """Its content field's name without ending."""
+
+    _taken: frozenset[str] = frozenset()
 
     def __init__(
         self, documents: Documents, *, site: str = "", zone: ZoneInfo | None = None, custom: Custom | None = None
@@ -68,10 +71,29 @@ class ContentOnErpNext(SharedErpNextForm):
             values["published"] = 1 if fields.get("state") == content.PUBLISHED else 0
         return values
 
-    def own_name(self, operation: Operation) -> str:
-        """Return a name nobody else has: ERPNext would take the title, and refuse a second text of the same (409)."""
-        said = operation.fields.get("slug") or operation.fields.get("title")
-        return f"{content.scrubbed(said)}-{operation.token[-_TOKEN_END:]}"
+    def made(self, operation: Operation, values: Mapping[str, Any]) -> list[Step]:
+        """Return the steps that make a text.
+
+        ERPNext names it by its title, and refuses a second one of that name (409), whatever name is sent. Such a one is
+        made under a title of its own, and then gets its title: name and address stay.
+        """
+        if operation.token not in self._taken:
+            return [Step("insert", self.doctype, values=values, called="main")]
+        apart = f"{str(values['title'])[: LONGEST_NAME - 2 * _TOKEN_END]} {operation.token[-_TOKEN_END:]}"
+        return [
+            Step("insert", self.doctype, values={**values, "title": apart}, called="main"),
+            Step("update", self.doctype, Made("main"), {"title": values["title"]}, called="title"),
+        ]
+
+    def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
+        """Carry operations out; what has a title of another text is made once more, apart."""
+        outcomes = dict(super().apply(operations))
+        again = [one for one in operations if outcomes[one.token].message.startswith(_SAME_TITLE)]
+        self._taken = frozenset(one.token for one in again)
+        try:
+            return outcomes | (dict(super().apply(again)) if again else {})
+        finally:
+            self._taken = frozenset()
 
     def retired(self, operation: Operation) -> Sequence[Step]:
         """Return what takes a text off the website: it is not published any more."""
@@ -94,9 +116,10 @@ class ContentOnErpNext(SharedErpNextForm):
     def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person."""
         said, remedy = super().refusal(saved, operation)
+        if saved.kind == "DuplicateEntryError":
+            return f"{_SAME_TITLE}: {saved.message}", "give one of the two another title"
         remedies = {
             "UniqueValidationError": "another text in ERPNext has this address: change one of the two routes",
-            "DuplicateEntryError": "another text in ERPNext has this name: retry, or rename it",
             "MandatoryError": "a mandatory field was added to this document type in ERPNext: make it optional",
         }
         return said, remedies.get(saved.kind, remedy)

@@ -29,7 +29,8 @@ _FEWEST_DIGITS = 3
 def related(documents: Documents, customers: Sequence[Document]) -> Mapping[str, Mapping[str, Sequence[Document]]]:
     """Return each customer's Contact, billing and shipping Address, each as a list of one or none.
 
-    Which: the one the Customer names as primary, else the one we made, else the one that says it is.
+    Which: the one the Customer names as primary, else the one we made, else the one that says it is; of Contacts, which
+    people in ERPNext seldom mark, else the oldest.
     """
     names = [str(one["name"]) for one in customers]
     contacts = _linked(documents, "Contact", names, _CONTACT, ())
@@ -118,11 +119,14 @@ def _linked(
 
 
 def _chosen(rows: Sequence[Document], primary: Any, called: str, mark: str) -> Document | None:
-    first = sorted(rows, key=lambda one: (str(one.get("creation") or ""), str(one["name"])))
     rules = (
         lambda one: bool(primary) and one["name"] == primary,
         lambda one: str(one.get(TOKEN_FIELD) or "").endswith(f"-{called}"),
         lambda one: normal.flag(one.get(mark)),
         lambda one: str(one.get("address_type") or "").casefold() == called,
     )
-    return next((one for rule in rules for one in first if rule(one)), None)
+    return next((one for rule in rules for one in _by_age(rows) if rule(one)), None)
+
+
+def _by_age(rows: Sequence[Document]) -> list[Document]:
+    return sorted(rows, key=lambda one: (str(one.get("creation") or ""), str(one["name"])))

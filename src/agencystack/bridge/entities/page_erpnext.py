@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from agencystack.bridge.entities.content_erpnext import ContentOnErpNext
 from agencystack.bridge.record import Fields
@@ -32,5 +32,4 @@ class PageOnErpNext(ContentOnErpNext):
             values["route"] = slug
         if native is not None:
             return [self.update(operation, values)] if values else []
-        made: Mapping[str, Any] = {"name": self.own_name(operation), **values}
-        return [Step("insert", self.doctype, values=made, called="main")]
+        return self.made(operation, values)

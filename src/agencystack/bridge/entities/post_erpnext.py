@@ -76,8 +76,7 @@ class PostOnErpNext(ContentOnErpNext):
             values["route"] = f"blog/{category}/{slug}"
         if native is not None:
             return [self.update(operation, values)] if values else []
-        made = {"name": self.own_name(operation), **values, "enable_email_notification": 0}
-        return [Step("insert", self.doctype, values=made, called="main")]
+        return self.made(operation, {**values, "enable_email_notification": 0})
 
     def prepare(self, operations: Sequence[Operation]) -> None:
         """Make sure of the categories and authors posts need."""

@@ -26,6 +26,19 @@ class VariationOnWordPress(CatalogueOnWordPress):
     kind: ClassVar[Kind] = Kind.VARIATION
     needs_native: ClassVar[frozenset[str]] = frozenset(_NEEDS_NATIVE)
 
+    def natives(self, ids: Sequence[str]) -> Mapping[str, Native]:
+        """Return variations with their own SKU: REST shows the product's where a variation has none, in any context.
+
+        No two records may have one SKU, so that one which is the product's is not its own.
+        """
+        found = super().natives(ids)
+        products = sorted({str(one.get("parent_id") or "") for one in found.values() if one.get("sku")} - {""})
+        parents = self.records.fetch(Kind.PRODUCT, products) if products else {}
+        return {
+            id_: {**one, "sku": ""} if one.get("sku") == parents.get(str(one.get("parent_id")), {}).get("sku") else one
+            for id_, one in found.items()
+        }
+
     def own_fields(self, native: Native) -> Fields:
         """Return the canonical values of a variation. One that takes its stock from the product has none of its own."""
         image = native.get("image") or {}
