@@ -89,6 +89,7 @@ class Orders:
         self._take_lines(order, body)
         self._stage("before_totals", order)
         self._totals.add_up(order)
+        order["unfinished"] = False
         self._finish(order, body, creating=True)
         return order
 
@@ -177,6 +178,7 @@ class Orders:
             ),
             "stock_reduced": False,
             "announced": False,
+            "unfinished": True,
         }
 
     def _take_fields(self, order: Json, body: Mapping[str, Any]) -> None:
@@ -192,7 +194,13 @@ class Orders:
         for name in ("billing", "shipping"):
             given = body.get(name) or {}
             order[name] = {**order[name], **{key: value for key, value in given.items() if key in order[name]}}
-        order["meta_data"] = self._state.merged_meta(order["meta_data"], body.get("meta_data"))
+        given = list(body.get("meta_data") or ())
+        for one in given:
+            if one.get("key") == "_order_stock_reduced":
+                # A property of an order, although it is sent as meta; it is not shown.
+                order["stock_reduced"] = one.get("value") in {True, "yes", "1", "true"}
+        own = [one for one in given if one.get("key") != "_order_stock_reduced"]
+        order["meta_data"] = self._state.merged_meta(order["meta_data"], own)
 
     def _take_lines(self, order: Json, body: Mapping[str, Any]) -> None:
         takes = {

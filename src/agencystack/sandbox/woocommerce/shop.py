@@ -11,14 +11,17 @@ from typing import Any
 from agencystack.sandbox.woocommerce import listing
 from agencystack.sandbox.woocommerce.access import Access
 from agencystack.sandbox.woocommerce.categories import Categories
+from agencystack.sandbox.woocommerce.content import Content, content_routes
 from agencystack.sandbox.woocommerce.coupons import Coupons
 from agencystack.sandbox.woocommerce.customers import Customers
 from agencystack.sandbox.woocommerce.events import Events
 from agencystack.sandbox.woocommerce.order_states import OrderStates
 from agencystack.sandbox.woocommerce.orders import Orders
+from agencystack.sandbox.woocommerce.plugin import BridgePlugin, Checked
 from agencystack.sandbox.woocommerce.products import Products
 from agencystack.sandbox.woocommerce.refunds import Refunds
 from agencystack.sandbox.woocommerce.routes import Route, shop_routes
+from agencystack.sandbox.woocommerce.settings import settings_routes
 from agencystack.sandbox.woocommerce.state import State
 from agencystack.sandbox.woocommerce.stock import Stock
 from agencystack.sandbox.woocommerce.totals import Totals
@@ -67,7 +70,9 @@ class Shop:
         self.states = OrderStates(self.state, self.stock, self.events.tell, self.refunds.whole, self._stage)
         self.orders = Orders(self.state, self.products, self.totals, self.stock, self.states, self.coupons, self._stage)
         self.customers.add(admin_email, "admin", "administrator")
-        self._routes: list[Route] = [*shop_routes(self)]
+        self.content = Content(self.state)
+        self.plugin: BridgePlugin | None = None
+        self._routes: list[Route] = [*shop_routes(self), *settings_routes(self), *content_routes(self)]
 
     @property
     def mails(self) -> list[Json]:
@@ -84,16 +89,23 @@ class Shop:
         try:
             if self.access is not None and not request.path.startswith("/wp-json/agencystack/"):
                 self.access.check(request, self.state.url, self.state.now().timestamp())
-            return self._routed(request)
+            return self.dispatch(request, decoded(request))
         except RestError as error:
             return Answer(error.status, error.body)
 
-    def add_routes(self, routes: Iterable[Route]) -> None:
-        """Let other parts of WordPress answer too."""
-        self._routes.extend(routes)
+    def install_plugin(self, checked: Checked | None = None, instance: str = "stand-in") -> BridgePlugin:
+        """Install our plugin; ``checked`` refuses a request that is not signed as it must be."""
+        self.plugin = BridgePlugin(self, checked, instance)
+        self._routes.extend(self.plugin.routes())
+        return self.plugin
 
-    def _routed(self, request: Request) -> Answer:
-        path, body = request.path.removeprefix("/wp-json").rstrip("/"), decoded(request)
+    def dispatch(self, request: Request, body: Json) -> Answer:
+        """Answer a request whose sender was let in.
+
+        Raises:
+            RestError: it is refused.
+        """
+        path = request.path.removeprefix("/wp-json").rstrip("/")
         for route in self._routes:
             match = re.fullmatch(route.path, path)
             if match and request.method in route.methods:

@@ -34,6 +34,7 @@ class Data:
     rates: Table = field(default_factory=dict)
     webhooks: Table = field(default_factory=dict)
     posts: Table = field(default_factory=dict)
+    post_categories: Table = field(default_factory=dict)
     submissions: Table = field(default_factory=dict)
     settings: Json = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class State:
         self.now = now
         self.data = Data(settings=dict(SETTINGS), numbers={"post": 11, "term": FIRST_CATEGORY, "user": 0})
         self.data.categories[str(FIRST_CATEGORY)] = category(FIRST_CATEGORY, "Uncategorized", "uncategorized")
+        self.data.post_categories["1"] = {"id": 1, "name": "Uncategorized", "slug": "uncategorized"}
 
     def snapshot(self) -> Json:
         """Return all data, for a backup or a clone."""
