@@ -9,7 +9,7 @@ from typing import Any
 
 import frappe
 
-from agencystack_connector.bridge import calls, digests, groups, outbox, reading, settings
+from agencystack_connector.bridge import calls, digests, groups, numbers, outbox, reading, settings
 from agencystack_connector.bridge.admin import clear, configure, state
 from agencystack_connector.bridge.calls import BadCall, names, signed
 
@@ -25,14 +25,14 @@ def changes(body: dict[str, Any]) -> dict[str, Any]:
 	limit = body.get("limit", 500)
 	if not isinstance(limit, int) or not 0 <= limit <= MOST_CHANGES:
 		raise BadCall(f"limit must be a number up to {MOST_CHANGES}")
-	numbers = names(body.get("acknowledge", []), "acknowledge", MOST_CHANGES)
-	outbox.acknowledge([int(number) for number in numbers if number.isdigit()])
+	taken = names(body.get("acknowledge", []), "acknowledge", MOST_CHANGES)
+	outbox.acknowledge([int(number) for number in taken if number.isdecimal()])
 	marks, more = outbox.oldest(limit) if limit else ([], False)
 	now = settings.load()
 	return {
 		"url": frappe.utils.get_url(),
 		"instance": now.instance,
-		"epoch": outbox.epoch(),
+		"epoch": numbers.epoch(),
 		"more": more,
 		"changes": [{"mark": str(number), "entity": mark.entity, "id": mark.name} for number, mark in marks],
 		"narrowed": {"revision": now.revision, "entities": dict(now.narrowed)},

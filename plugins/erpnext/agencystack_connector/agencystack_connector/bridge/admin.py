@@ -7,7 +7,7 @@ from typing import Any
 import frappe
 
 from agencystack_connector import __version__
-from agencystack_connector.bridge import calls, hint, outbox, settings, setup
+from agencystack_connector.bridge import calls, hint, numbers, settings, setup
 from agencystack_connector.bridge.entities import DIRECTIONS, unknown
 from agencystack_connector.bridge.fields import TOKEN, TOKENED
 
@@ -64,8 +64,8 @@ def state() -> dict[str, Any]:
 		"entities": dict(now.directions),
 		"narrowed": {"revision": now.revision, "entities": dict(now.narrowed)},
 		"missing": _missing(),
-		"backlog": outbox.backlog(),
-		"epoch": outbox.epoch(),
+		"backlog": numbers.backlog(),
+		"epoch": numbers.epoch(),
 		"last_contact": frappe.cache.get_value(calls.CONTACT) or "",
 		"failed_hints": hint.failed(),
 	}

@@ -9,7 +9,7 @@ import time
 import frappe
 import requests
 
-from agencystack_connector.bridge import settings, signing
+from agencystack_connector.bridge import numbers, settings, signing
 
 APART = 1
 """Seconds between two hints; what changes in between is told by one more."""
@@ -47,8 +47,7 @@ def send() -> None:
 	if not now.hook_url or not keys:
 		return
 	key_id, secret = next(iter(keys.items()))
-	# Not the epoch: reading it costs a query, and the bridge asks for the changes anyway.
-	body = json.dumps({"instance": now.instance}).encode()
+	body = json.dumps({"epoch": numbers.epoch()}).encode()
 	route = f"hooks/{now.pairing}/erpnext"
 	signed = signing.headers(key_id, secret, route, body, secrets.token_hex(16), time.time())
 	try:

@@ -15,9 +15,8 @@ from frappe.utils import now
 
 from agencystack_connector.bridge import hint
 from agencystack_connector.bridge.marking import Mark
+from agencystack_connector.bridge.numbers import TABLE
 
-DOCTYPE = "AgencyStack Change"
-TABLE = f"tab{DOCTYPE}"
 AT_ONCE = 500
 """Rows written or deleted by one statement."""
 
@@ -115,21 +114,6 @@ def oldest(limit: int) -> tuple[list[tuple[int, Mark]], bool]:
 	frappe.db.commit()
 	told = sorted((number, mark) for mark, number in newest.items())
 	return told[:limit], len(told) > limit
-
-
-def epoch() -> int:
-	"""Return the highest number ever given; it never goes back while the table lives, not by deletes nor restarts."""
-	[[upcoming]] = frappe.db.sql(
-		"select auto_increment from information_schema.tables where table_schema = database() and table_name = %s",
-		TABLE,
-	)
-	return int(upcoming or 1) - 1
-
-
-def backlog() -> int:
-	"""Return how many rows wait."""
-	[[rows]] = frappe.db.sql(f"select count(*) from `{TABLE}`")  # noqa: S608 - our own table
-	return int(rows)
 
 
 def _insert(marks: Sequence[Mark]) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 import frappe
 from frappe.utils.password import get_decrypted_password
 
+from agencystack_connector.bridge import numbers
 from agencystack_connector.bridge.entities import OFF, narrowed
 
 DOCTYPE = "AgencyStack Bridge Settings"
-SHARED = "AgencyStack Bridge Entity"
-CHANGE = "AgencyStack Change"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def forget_shared() -> None:
 
 def _shared() -> frozenset[str]:
 	# While the app is being installed or removed its doctypes are not all there.
-	if frappe.flags.in_install or frappe.flags.in_uninstall or not frappe.db.table_exists(CHANGE):
+	if frappe.flags.in_install or frappe.flags.in_uninstall or not frappe.db.table_exists(numbers.DOCTYPE):
 		return frozenset()
 	now = load()
 	if not now.pairing:

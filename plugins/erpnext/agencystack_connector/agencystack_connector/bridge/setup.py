@@ -8,7 +8,7 @@ import frappe
 from frappe.custom.doctype.custom_field.custom_field import create_custom_fields
 from frappe.permissions import reset_perms, setup_custom_perms
 
-from agencystack_connector.bridge import fields, settings
+from agencystack_connector.bridge import fields, numbers, settings
 from agencystack_connector.bridge.entities import BOOK, DEEPER, rights
 
 ROLE = "AgencyStack Bridge"
@@ -41,13 +41,17 @@ def permit(directions: Mapping[str, str]) -> None:
 		_allow(doctype, given)
 
 
-def undo() -> None:
-	"""Take away what was made; the columns of the custom fields, and what is in them, stay."""
+def undo(*, for_good: bool = False) -> None:
+	"""Take away what was made; the columns of the custom fields, and what is in them, stay.
+
+	Args:
+		for_good: the user too, where no document links to it; else it stays, disabled.
+	"""
 	for doctype in set(frappe.get_all("Custom DocPerm", filters={"role": ROLE}, pluck="parent")):
 		_forbid(doctype)
 	for field in frappe.get_all("Custom Field", filters={"fieldname": ["in", sorted(fields.names())]}, pluck="name"):
 		frappe.delete_doc("Custom Field", field, ignore_permissions=True, force=True)
-	_leave()
+	_leave(for_good=for_good)
 
 
 def _role() -> None:
@@ -71,15 +75,26 @@ def _user() -> None:
 		user.save(ignore_permissions=True)
 
 
-def _leave() -> None:
-	"""Remove the user's role, and the role; the user stays where documents name it as their owner."""
+def _leave(*, for_good: bool) -> None:
 	if frappe.db.exists("User", USER):
 		user = frappe.get_doc("User", USER)
 		user.set("roles", [])
 		user.enabled = 0
 		user.save(ignore_permissions=True)
+		if for_good:
+			_delete(user)
 	if frappe.db.exists("Role", ROLE):
 		frappe.delete_doc("Role", ROLE, ignore_permissions=True, force=True)
+
+
+def _delete(user) -> None:
+	"""Delete the user, or leave it disabled where a document links to it."""
+	frappe.db.savepoint("agencystack_user")
+	try:
+		user.delete(ignore_permissions=True)
+	except frappe.LinkExistsError:
+		frappe.db.rollback(save_point="agencystack_user")
+		frappe.clear_messages()
 
 
 def _allow(doctype: str, given: Sequence[str]) -> None:
@@ -148,4 +163,4 @@ def empty() -> None:
 	stored.update(dict.fromkeys(("old_key_id", "old_key_secret"), ""))
 	stored.set("entities", [])
 	stored.save(ignore_permissions=True)
-	frappe.db.delete(settings.CHANGE)
+	frappe.db.delete(numbers.DOCTYPE)

@@ -7,7 +7,7 @@ import unittest
 
 import frappe
 
-from agencystack_connector.bridge import outbox, settings, setup, signing
+from agencystack_connector.bridge import numbers, settings, setup, signing
 from agencystack_connector.bridge.marking import Mark
 
 SECRET = "s" * 64
@@ -64,7 +64,7 @@ class BridgeCase(unittest.TestCase):
 		frappe.set_user("Administrator")
 		frappe.local.agencystack_shared = None
 		frappe.db.rollback()
-		frappe.db.delete(outbox.DOCTYPE)
+		frappe.db.delete(numbers.DOCTYPE)
 		frappe.db.commit()
 
 	def name(self, word="x"):
@@ -74,8 +74,10 @@ class BridgeCase(unittest.TestCase):
 	def marked(self):
 		"""Commit, and return what was marked since the last look."""
 		frappe.db.commit()
-		found = {Mark(entity, name) for entity, name in frappe.db.sql(f"select entity, document from `{outbox.TABLE}`")}
-		frappe.db.delete(outbox.DOCTYPE)
+		found = {
+			Mark(entity, name) for entity, name in frappe.db.sql(f"select entity, document from `{numbers.TABLE}`")
+		}
+		frappe.db.delete(numbers.DOCTYPE)
 		frappe.db.commit()
 		return found
 

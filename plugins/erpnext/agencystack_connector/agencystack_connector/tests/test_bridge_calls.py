@@ -4,7 +4,7 @@ import time
 
 import frappe
 
-from agencystack_connector.bridge import groups, outbox, reading, setup
+from agencystack_connector.bridge import groups, numbers, reading, setup
 from agencystack_connector.bridge.marking import Mark
 from agencystack_connector.tests.bridge_case import BridgeCase, group, insert, token, update
 
@@ -366,4 +366,4 @@ class TestJoining(BridgeCase):
 		self.assertEqual([row.role for row in user.roles], [setup.ROLE])
 		self.assertFalse(user.get_password("password", raise_exception=False) if user.get("password") else "")
 		self.assertFalse(user.api_key)
-		self.assertEqual(outbox.backlog(), 0)
+		self.assertEqual(numbers.backlog(), 0)

@@ -5,7 +5,7 @@ import threading
 import frappe
 from frappe.database import get_db
 
-from agencystack_connector.bridge import outbox
+from agencystack_connector.bridge import numbers, outbox
 from agencystack_connector.bridge.marking import Mark
 from agencystack_connector.tests.bridge_case import BridgeCase
 
@@ -223,7 +223,7 @@ class TestOutbox(BridgeCase):
 		other.connect()
 		other.use(frappe.conf.db_name)
 		other.begin()
-		other.sql(f"insert into `{outbox.TABLE}` (entity, document) values ('customer', 'late')")
+		other.sql(f"insert into `{numbers.TABLE}` (entity, document) values ('customer', 'late')")
 		customer = self.customer()
 		frappe.db.commit()
 		marks, more = outbox.oldest(10)
@@ -254,14 +254,16 @@ class TestOutbox(BridgeCase):
 		self.customer()
 		frappe.db.commit()
 		[(number, _)] = outbox.oldest(10)[0]
-		self.assertEqual(outbox.epoch(), number)
+		self.assertEqual(numbers.epoch(), number)
 		outbox.acknowledge([number])
-		self.assertEqual(outbox.epoch(), number)
-		self.assertEqual(outbox.backlog(), 0)
+		self.assertEqual(numbers.epoch(), number)
+		self.assertEqual(numbers.backlog(), 0)
 
 	def test_many_marks_are_told_in_parts_one_a_record(self):
 		for number in range(30):
-			frappe.db.sql(f"insert into `{outbox.TABLE}` (entity, document) values ('order', %s)", (f"O-{number % 7}",))
+			frappe.db.sql(
+				f"insert into `{numbers.TABLE}` (entity, document) values ('order', %s)", (f"O-{number % 7}",)
+			)
 		frappe.db.commit()
 		marks, more = outbox.oldest(5)
 		self.assertEqual(len({mark for _, mark in marks}), 5)
@@ -306,4 +308,4 @@ class TestOutbox(BridgeCase):
 			thread.join(30)
 		self.assertEqual(failed, [])
 		frappe.db.rollback()
-		self.assertEqual(outbox.backlog(), 4 * 20 * 5)
+		self.assertEqual(numbers.backlog(), 4 * 20 * 5)

@@ -3,7 +3,7 @@
 import frappe
 from frappe.model.document import Document
 
-from agencystack_connector.bridge import calls, hint, outbox, settings, setup
+from agencystack_connector.bridge import calls, hint, numbers, settings, setup
 
 
 class AgencyStackBridgeSettings(Document):
@@ -17,7 +17,7 @@ class AgencyStackBridgeSettings(Document):
 	@property
 	def backlog(self):
 		"""How many changes wait for it."""
-		return outbox.backlog()
+		return numbers.backlog()
 
 	@property
 	def failed_hints(self):
