@@ -1,0 +1,146 @@
+"""The bridge converges: whatever people, products, wires and workers do, the invariants of its model hold.
+
+A history is drawn by Hypothesis, run over a WordPress and an ERPNext in memory (``world``), and judged by the worlds
+alone. ``AGENCYSTACK_SEED`` repeats a run; ``scripts/soak`` runs as many histories as it is told.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from .world.history import Event, History, Setup, event, history, setup
+from .world.machine import Machine
+from .world.running import run, tables
+
+HISTORIES = int(os.environ.get("AGENCYSTACK_HISTORIES", "2000"))
+SEED = int(os.environ.get("AGENCYSTACK_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+FOUND_BEFORE: tuple[int, ...] = ()
+"""Seeds whose histories once broke an invariant."""
+
+QUICK = settings(
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    def choose(below: int) -> int:
+        return draw(st.integers(0, below - 1))
+
+    installed = setup(choose)
+    return History(installed, tuple(event(choose) for _ in range(5 + choose(45))))
+
+
+@hypothesis.seed(SEED)
+@settings(QUICK, max_examples=HISTORIES)
+@given(histories())
+def test_every_history_converges(one: History) -> None:
+    hypothesis.note(f"AGENCYSTACK_SEED={SEED}")
+    run(one)
+
+
+@pytest.mark.parametrize("seed", FOUND_BEFORE)
+def test_histories_that_once_failed_converge(seed: int) -> None:
+    run(history(seed))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_same_seed_leaves_the_same_trace(seed: int) -> None:
+    """I9: nothing in the bridge depends on anything but its store, its sides, its clock and its randomness."""
+    first, second = run(history(seed)), run(history(seed))
+    assert first.wire.trace == second.wire.trace
+    assert first.content() == second.content()
+
+
+@hypothesis.seed(SEED)
+@settings(QUICK, max_examples=100)
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_order_and_number_of_hints_do_not_matter(one: History, chance: random.Random) -> None:
+    """I10: the same edits with hints in order, or shuffled and doubled, end the same."""
+    by_people = ("create", "twin", "edit", "delete", "order", "advance", "refund", "receive", "wait")
+    events = tuple(replace(event_, after=0) for event_ in one.events if event_.name in by_people)
+    installed = replace(one.setup, plugin=False, app=False)
+    contents = []
+    for shuffled in (False, True):
+        machine = Machine(installed, tables())
+        for part in (events[: len(events) // 2], events[len(events) // 2 :]):
+            for event_ in part:
+                machine.do(event_)
+            hint_all(machine, chance if shuffled else None)
+        machine.rest()
+        machine.judge()
+        contents.append(machine.content())
+    assert contents[0] == contents[1]
+
+
+def hint_all(machine: Machine, chance: random.Random | None) -> None:
+    hints = [(home.name, *hint) for home in (machine.shop, machine.books) for hint in home.webhooks]
+    machine.shop.webhooks.clear()
+    machine.books.webhooks.clear()
+    if chance is not None:
+        hints = [*hints, *chance.choices(hints, k=len(hints))] if hints else []
+        chance.shuffle(hints)
+    for side, entity, record in hints:
+        machine.workers[0].hint(side, entity, record)
+    machine.workers[0].work(100)
+
+
+def busy_history(seed: int) -> Machine:
+    """Return a machine at rest, with records on both sides, after which the shop and the books have a backup."""
+    machine = Machine(Setup(seed=seed), tables())
+    for number in range(6):
+        machine.do(Event("create", number, number, 0))
+    machine.rest()
+    return machine
+
+
+@pytest.mark.parametrize("of_the_shop", [True, False])
+def test_a_restored_backup_pauses_both_directions_and_asks(of_the_shop: bool) -> None:
+    machine = busy_history(1)
+    home = machine.shop if of_the_shop else machine.books
+    backup = home.backup()
+    for number in range(4):
+        machine.do(Event("edit", number, number, number))
+        machine.do(Event("create", number, number, 0))
+    machine.rest()
+    before = machine.writes()
+    home.restore(backup)
+    for number in range(4):
+        machine.do(Event("edit", number, number, number))
+    work_everything(machine)
+    assert machine.writes() == before
+    assert machine.workers[0].paused()
+
+
+@pytest.mark.parametrize("plugin", [True, False])
+def test_a_clone_is_never_written_to(plugin: bool) -> None:
+    machine = Machine(Setup(plugin=plugin), tables())
+    for number in range(6):
+        machine.do(Event("create", number, number, 0))
+    machine.rest()
+    before = machine.writes()
+    machine.shop.url = "https://staging.example"
+    for number in range(4):
+        machine.do(Event("edit", number, number, number))
+    work_everything(machine)
+    assert machine.writes() == before
+    assert "staging.example" in machine.workers[0].paused()
+
+
+def work_everything(machine: Machine) -> None:
+    for worker in machine.workers:
+        worker.poll()
+        worker.work(20)
+        worker.reconcile()
+        worker.work(20)
+        machine.clock.advance(1000)
