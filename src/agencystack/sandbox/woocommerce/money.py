@@ -125,8 +125,8 @@ def plain(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
-def php_float(value: Decimal) -> int | float:
-    """Return a quotient as JSON shows PHP's: a whole one without a point."""
+def php_float(value: Decimal | float) -> int | float:
+    """Return a number as JSON shows PHP's: a whole one without a point."""
     as_float = float(value)
     return int(as_float) if as_float.is_integer() else as_float
 

@@ -33,7 +33,7 @@ def _item(state: State, products: Products, line: Json) -> Json:
         "meta_data": [_meta(products, one, product) for one in line["meta_data"]],
         "sku": product["sku"] if product else None,
         "global_unique_id": product["global_unique_id"] if product else None,
-        "price": php_float(amount(line["total"]) / line["quantity"]) if line["quantity"] else 0,
+        "price": php_float(float(amount(line["total"])) / line["quantity"]) if line["quantity"] else 0,
         "image": {"id": "" if plain_product else 0, "src": ""},
         "parent_name": parent["name"] if parent and product and product["type"] == "variation" else None,
     }
