@@ -64,15 +64,18 @@ class Group:
     """Steps that belong together: with our app all of them happen or none.
 
     Args:
-        token: op token; the first ``insert`` stores it in the custom field ``agencystack_token``.
+        token: op token; the main step stores it in the custom field ``agencystack_token`` if it makes something, else
+            the first step that does.
         steps: in order. Without our app they are sent one after the other, and each must bear being repeated: a step
             whose document is there already (by token, by name) is not made twice.
         main: what the step that makes (or changes) the entity's own document is called.
+        notify: mails to people may go out because of it; only our app can keep ERPNext from sending them.
     """
 
     token: str
     steps: tuple[Step, ...]
     main: str = "main"
+    notify: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,19 +124,36 @@ class Documents(Protocol):
     def walk(self, doctype: str, filters: Sequence[Sequence[Any]], after: str, limit: int) -> Page:
         """Return the next names of all documents of a type, in order of creation."""
 
-    def summaries(self, doctype: str, ranges: Sequence[Range]) -> Sequence[Summary] | None:
-        """Return what each range holds; ``None`` without our app. Positions are ``creation`` as ERPNext writes it."""
+    def summaries(
+        self, doctype: str, ranges: Sequence[Range], *, filters: Sequence[Sequence[Any]] = ()
+    ) -> Sequence[Summary] | None:
+        """Return what each range holds; ``None`` without our app. Positions are ``creation`` as ERPNext writes it.
 
-    def rows(self, doctype: str, within: Range) -> Mapping[str, str]:
+        Args:
+            doctype: their type.
+            ranges: of creation.
+            filters: which of them count; only ``=``, ``!=`` and ``is``.
+        """
+
+    def rows(self, doctype: str, within: Range, *, filters: Sequence[Sequence[Any]] = ()) -> Mapping[str, str]:
         """Return row digests by name."""
 
 
-def step_token(group: Group, index: int) -> str:
-    """Return the token a step's document is stored with: the first one made carries the group's own.
+def bearer(group: Group) -> int:
+    """Return which step's document carries the group's own token; -1 where nothing is made.
 
-    Later ones are told apart by what they are called, so that a repeated group finds each of them again.
+    It is the main step if that makes something, else the first that does: our app does the same, so that either way
+    finds what the other made.
     """
     making = [at for at, step in enumerate(group.steps) if step.action in MAKING]
-    if making and making[0] == index:
+    return next((at for at in making if group.steps[at].called == group.main), making[0] if making else -1)
+
+
+def step_token(group: Group, index: int) -> str:
+    """Return the token a step's document is stored with, without our app.
+
+    Further documents of a group are told apart by what they are called, so that a repeated group finds each of them.
+    """
+    if bearer(group) == index:
         return group.token
     return f"{group.token}-{group.steps[index].called or index}"[:TOKEN_LENGTH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -68,7 +68,7 @@ class Exchange:
     Args:
         where: the component, for messages.
         api_url: its address as we reach it.
-        authorize: returns the headers that say who asks, of the route and the body.
+        authorization: the header ``Authorization`` of a user; empty where each call is signed.
         ca_file: authority that signed its certificate, if the system does not know it.
         host_header: the site's name, where ``api_url`` is an address and the bench holds several sites.
         transport: another way than the network; for tests.
@@ -77,7 +77,7 @@ class Exchange:
 
     where: ComponentRef
     api_url: str
-    authorize: Callable[[str, bytes], Mapping[str, str]]
+    authorization: Secret | None = None
     ca_file: Path | None = None
     host_header: str | None = None
     transport: httpx.BaseTransport | None = None
@@ -111,7 +111,7 @@ class Exchange:
         *,
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
-        route: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request once.
 
@@ -120,13 +120,15 @@ class Exchange:
             path: below the base URL, percent-encoded.
             content: a JSON body.
             params: of the query.
-            route: what is signed as the call's name, where calls are signed.
+            headers: further ones.
         """
-        headers = dict(self.authorize(route, content or b""))
+        sent = dict(headers or {})
+        if self.authorization is not None:
+            sent["Authorization"] = self.authorization.reveal()
         if content is not None:
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         try:
-            answer = self._client.request(method, path, content=content, params=params, headers=headers)
+            answer = self._client.request(method, path, content=content, params=params, headers=sent)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Answer(sent=False, trouble=f"cannot be reached at {self.api_url}: {_words(error)}")
         except httpx.TimeoutException:
@@ -143,7 +145,6 @@ class Exchange:
         *,
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
-        route: str = "",
     ) -> Any:
         """Send one request that changes nothing, twice where the connection broke, and return what it holds.
 
@@ -156,9 +157,9 @@ class Exchange:
             BadAnswer: another answer than the interface gives.
             Refused: it declined; the message holds its words.
         """
-        answer = self.send(method, path, content=content, params=params, route=route)
+        answer = self.send(method, path, content=content, params=params)
         if not answer.status and answer.sent:
-            answer = self.send(method, path, content=content, params=params, route=route)
+            answer = self.send(method, path, content=content, params=params)
         if answer.done:
             return answer.data
         raise self.error(answer, doing)
@@ -182,9 +183,9 @@ class Exchange:
         return Refused(said, component=self.where, remedy="look it up in ERPNext's Error Log")
 
 
-def with_key(key: Secret, secret: Secret) -> Callable[[str, bytes], Mapping[str, str]]:
+def with_key(key: Secret, secret: Secret) -> Secret:
     """Return what authorizes a request by a user's API key and secret."""
-    return lambda route, body: {"Authorization": f"token {key.reveal()}:{secret.reveal()}"}
+    return Secret(f"token {key.reveal()}:{secret.reveal()}")
 
 
 def encoded(value: object) -> bytes:

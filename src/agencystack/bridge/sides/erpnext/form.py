@@ -162,11 +162,11 @@ class ErpNextForm(ABC):
 
     def summaries(self, ranges: Sequence[Range]) -> Sequence[Summary] | None:
         """Return what each range holds."""
-        return self.documents.summaries(self.doctype, ranges)
+        return self.documents.summaries(self.doctype, ranges, filters=self.which)
 
     def rows(self, within: Range) -> Mapping[str, str]:
         """Return row digests by name."""
-        return self.documents.rows(self.doctype, within)
+        return self.documents.rows(self.doctype, within, filters=self.which)
 
     def _planned(self, operation: Operation, native: Native | None) -> Group | Outcome:
         """Return what is to be done for an operation, or how it ends without asking ERPNext."""
@@ -177,7 +177,7 @@ class ErpNextForm(ABC):
             if native is None or (expected and expected != str(native.document.get("modified", ""))):
                 return Outcome(operation.token, Result.STALE, message="it was changed since it was looked at")
         try:
-            return Group(operation.token, tuple(self.steps(operation, native)))
+            return Group(operation.token, tuple(self.steps(operation, native)), notify=operation.notify)
         except Refused as error:
             # A form says so of a record that ERPNext could not take whatever is sent: one without an SKU.
             return Outcome(operation.token, Result.REFUSED, message=error.message, remedy=error.remedy)

@@ -139,11 +139,13 @@ class RestDocuments:
         last = json.dumps([rows[-1]["creation"], rows[-1]["name"]]) if len(rows) == limit else ""
         return Page(tuple(str(row["name"]) for row in rows), last)
 
-    def summaries(self, doctype: str, ranges: Sequence[Range]) -> Sequence[Summary] | None:
+    def summaries(
+        self, doctype: str, ranges: Sequence[Range], *, filters: Sequence[Sequence[Any]] = ()
+    ) -> Sequence[Summary] | None:
         """Return nothing: only our app can tell."""
         return None
 
-    def rows(self, doctype: str, within: Range) -> Mapping[str, str]:
+    def rows(self, doctype: str, within: Range, *, filters: Sequence[Sequence[Any]] = ()) -> Mapping[str, str]:
         """Return nothing: only our app can tell."""
         return {}
 
