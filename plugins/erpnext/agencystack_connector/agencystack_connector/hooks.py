@@ -8,7 +8,10 @@ app_email = "maintainers@agencystack.example"
 app_license = "mit"
 
 before_install = "agencystack_connector.install.before_install"
-before_uninstall = "agencystack_connector.install.before_uninstall"
+before_uninstall = [
+	"agencystack_connector.install.before_uninstall",
+	"agencystack_connector.bridge.setup.before_uninstall",
+]
 
 # Frappe's own callbacks believe any state and any redirect in it. `custom` would be a way around ours: it takes the
 # name of any Social Login Key.

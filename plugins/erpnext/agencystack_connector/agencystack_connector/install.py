@@ -2,8 +2,6 @@
 
 import frappe
 
-from agencystack_connector.bridge import settings as bridge
-from agencystack_connector.bridge import setup
 from agencystack_connector.sso.settings import DOCTYPE
 
 
@@ -14,13 +12,7 @@ def before_install():
 
 
 def before_uninstall():
-	"""Take the settings along: Frappe drops the doctype and keeps its values, which a new installation would obey.
-
-	Of the bridge everything goes but the contents of its custom fields' columns, which Frappe keeps.
-	"""
-	setup.undo(for_good=True)
-	for doctype in (DOCTYPE, bridge.DOCTYPE):
-		frappe.db.delete("Singles", {"doctype": doctype})
-		frappe.db.delete("__Auth", {"doctype": doctype})
-		frappe.db.delete("Version", {"ref_doctype": doctype})
-		frappe.clear_document_cache(doctype, doctype)
+	"""Take the settings along: Frappe drops the doctype and keeps its values, which a new installation would obey."""
+	frappe.db.delete("Singles", {"doctype": DOCTYPE})
+	frappe.db.delete("Version", {"ref_doctype": DOCTYPE})
+	frappe.clear_document_cache(DOCTYPE, DOCTYPE)

@@ -156,6 +156,15 @@ def _fields() -> None:
 	create_custom_fields({doctype: new for doctype, new in missing.items() if new}, ignore_validate=True)
 
 
+def before_uninstall() -> None:
+	"""Take everything along but the contents of the custom fields' columns, which Frappe keeps."""
+	undo(for_good=True)
+	frappe.db.delete("Singles", {"doctype": settings.DOCTYPE})
+	frappe.db.delete("__Auth", {"doctype": settings.DOCTYPE})
+	frappe.db.delete("Version", {"ref_doctype": settings.DOCTYPE})
+	frappe.clear_document_cache(settings.DOCTYPE, settings.DOCTYPE)
+
+
 def empty() -> None:
 	"""Forget pairing, keys and marks."""
 	stored = frappe.get_doc(settings.DOCTYPE)
