@@ -106,21 +106,18 @@ def account_of(code: str | None, accounting: Accounting) -> str:
     return account
 
 
-def same_goods(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether a Sales Order has these rows, taxes and discount already."""
-    if round(float(document.get("discount_amount") or 0) - wanted["discount_amount"], 6):
-        return False
-    return _pairs(document.get("items", ()), ("item_code", "qty", "rate")) == _pairs(
-        wanted["items"], ("item_code", "qty", "rate")
-    ) and _pairs(document.get("taxes", ()), ("account_head", "tax_amount")) == _pairs(
-        wanted["taxes"], ("account_head", "tax_amount")
-    )
-
-
-def _pairs(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[tuple[Any, ...]]:
+def goods_of(document: Mapping[str, Any]) -> list[Any]:
+    """Return rows, taxes and discount of a Sales Order (or of what is to be one) in a form that can be compared."""
     return [
-        tuple(one[name] if isinstance(one[name], str) else round(float(one[name]), 6) for name in names)
-        for one in listed
+        _columns(document.get("items", ()), ("item_code", "qty", "rate")),
+        _columns(document.get("taxes", ()), ("account_head", "tax_amount")),
+        round(float(document.get("discount_amount") or 0), 6),
+    ]
+
+
+def _columns(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
+    return [
+        [one[name] if isinstance(one[name], str) else round(float(one[name]), 6) for name in names] for one in listed
     ]
 
 

@@ -11,8 +11,9 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
 from agencystack.bridge.entities.order import total
 from agencystack.bridge.entities.order_address import as_text, from_document
-from agencystack.bridge.entities.order_document import Rates, amounts, day, header, same_goods
+from agencystack.bridge.entities.order_document import Rates, amounts, day, goods_of, header
 from agencystack.bridge.entities.order_invoice import invoice_steps
+from agencystack.bridge.entities.order_kept import KEPT_FIELD, kept, recalled
 from agencystack.bridge.entities.order_lookup import Lookup
 from agencystack.bridge.entities.order_read import content, customer_of
 from agencystack.bridge.entities.waiting import Waits
@@ -91,6 +92,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             "shipping_address": from_document(native, "shipping_address_name", "shipping_address", as_it_is=shop),
             "note": normal.text(document.get(NOTE_FIELD)),
             "status": order_status.said_by(document, shop, self.accounting.statuses),
+            **(recalled(document) if shop else {}),
         }
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
@@ -166,6 +168,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             **self._texts(fields),
             STATUS_FIELD: status,
         }
+        values[KEPT_FIELD] = kept(fields, values)
         steps = [Step("insert", self.doctype, values=values, called="main")]
         if self.accounting.submit and target in _TAKEN:
             steps.append(Step("submit", self.doctype, Made("main")))
@@ -191,7 +194,11 @@ class OrderOnErpNext(WaitingErpNextForm):
         values |= changed
         if "status" in fields:
             values[STATUS_FIELD] = self._target(fields)[0]
-        if not values or int(document.get("docstatus") or 0) == 2:
+        if int(document.get("docstatus") or 0) == 2:
+            return []
+        if born_in_shop(document):
+            values |= _kept_anew(fields, {**document, **values})
+        if not values:
             return []
         version = operation.expected.version if operation.expected else ""
         return [Step("update", self.doctype, str(document["name"]), values, called="main", modified=version)]
@@ -208,7 +215,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             return {}
         unit = Unit.of(currency)
         goods = amounts(fields["content"], unit, self.accounting)
-        if same_goods(document, goods):
+        if goods_of(document) == goods_of(goods):
             return {}
         if draft:
             return goods
@@ -336,6 +343,11 @@ def _amended(origin: Native, amendment: Native) -> Native:
     kept = {name: origin.document.get(name) for name in (TOKEN_FIELD, "creation")}
     label = amendment.document.get(STATUS_FIELD) or origin.document.get(STATUS_FIELD)
     return replace(amendment, document={**amendment.document, **kept, STATUS_FIELD: label, "agencystack_amended": True})
+
+
+def _kept_anew(fields: Fields, document: Document) -> dict[str, Any]:
+    told = kept(fields, document)
+    return {} if told == document.get(KEPT_FIELD) else {KEPT_FIELD: told}
 
 
 def _number(document: Document, shop_id: str | None) -> str | None:

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
+from agencystack.bridge.entities.guests import BY_EMAIL, BY_ORDER, accounts_of
 from agencystack.bridge.entities.order import rows, total
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.money import NotExact, Unit
-from agencystack.bridge.record import Fields, Presence, Ref, Value
+from agencystack.bridge.record import Fields, Observed, Presence, Ref, Value
 from agencystack.bridge.settings import Guests
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.wordpress.form import WordPressForm
@@ -26,6 +27,8 @@ _PLACES = ("address_1", "address_2", "city", "state", "postcode", "country")
 _ADDRESS = (*_NAMES, *_PLACES, "email", "phone")
 _UNCOUNTED = {"key": "_order_stock_reduced", "value": "yes"}
 """The Sales Order has taken the stock already, and ERPNext's stock reaches the shop by itself."""
+
+_MOST_ACCOUNTS = 10_000
 
 
 class OrderOnWordPress(WordPressForm):
@@ -44,6 +47,13 @@ class OrderOnWordPress(WordPressForm):
         super().__init__(records)
         self.site = site
         self.guests = guests or Guests()
+        self._accounts: dict[str, str] = {}
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, Observed]:
+        """Return what is held of each order; whose account a guest's address is, is asked for once."""
+        natives = self.records.fetch(self.kind, ids)
+        self._learn_accounts(list(natives.values()))
+        return {id_: self.observed(id_, natives.get(id_)) for id_ in ids}
 
     def presence(self, native: Native) -> Presence:
         """Return whether an order is whole: WooCommerce saves its parts one by one, and shows it meanwhile.
@@ -62,7 +72,7 @@ class OrderOnWordPress(WordPressForm):
         return {
             "shop_id": str(native["id"]),
             "number": normal.line(native.get("number")),
-            "customer": customer(native, self.guests),
+            "customer": customer(native, self.guests, self._accounts),
             "placed": normal.utc(native.get("date_created_gmt")),
             "currency": str(native.get("currency") or "").upper() or None,
             "prices_include_tax": bool(native.get("prices_include_tax")),
@@ -116,6 +126,7 @@ class OrderOnWordPress(WordPressForm):
             except Waits as waits:
                 outcomes[one.token] = waits.outcome(one.token)
         written = self.records.write(writes) if writes else {}
+        self._learn_accounts([one.native for one in written.values() if one.native is not None])
         done = [one for one in operations if one.token in written]
         made = {one.token: one for one in done if _is_draft(one, written[one.token])}
         for one in done:
@@ -128,6 +139,14 @@ class OrderOnWordPress(WordPressForm):
         found = super().find(tokens)
         natives = self.records.fetch(self.kind, list(found.values())) if found else {}
         return {token: id_ for token, id_ in found.items() if natives.get(id_, {}).get("status") != DRAFT}
+
+    def _learn_accounts(self, natives: Sequence[Native]) -> None:
+        if self.guests.policy != "by_email":
+            return
+        emails = {email for one in natives if not one.get("customer_id") and (email := _email(one))}
+        known = {email: id_ for email, id_ in self._accounts.items() if email not in emails}
+        found = accounts_of(self.records, sorted(emails)) if emails else {}
+        self._accounts = {**(known if len(known) < _MOST_ACCOUNTS else {}), **found}
 
     def _decided(self, made: Sequence[Operation], written: Mapping[str, Written]) -> Mapping[str, Outcome]:
         decisions: dict[str, Outcome] = {}
@@ -153,19 +172,26 @@ class OrderOnWordPress(WordPressForm):
         return Write(token, self.kind, action, id=str(native["id"]), values=values, notify=operation.notify)
 
 
-def customer(native: Native, guests: Guests) -> Value:
+def customer(native: Native, guests: Guests, accounts: Mapping[str, str]) -> Value:
     """Return whose order it is: the account's, else by the guests' policy (nobody's where one customer stands for all).
 
-    An e-mail address that somebody typed is not verified: the customer of that address is asked, never overwritten.
+    Args:
+        native: the order.
+        guests: the policy.
+        accounts: accounts by e-mail address, so that a customer who was not logged in is no second one.
     """
     if native.get("customer_id"):
         return Ref("customer", str(native["customer_id"]))
     if guests.policy == "one_customer":
         return None
-    email = normal.email(native.get("billing", {}).get("email"))
+    email = _email(native)
     if guests.policy == "by_email" and email:
-        return Ref("customer", f"guest:{email}")
-    return Ref("customer", f"guest-order:{native['id']}")
+        return Ref("customer", accounts.get(email) or f"{BY_EMAIL}{email}")
+    return Ref("customer", f"{BY_ORDER}{native['id']}")
+
+
+def _email(native: Native) -> str | None:
+    return normal.email((native.get("billing") or {}).get("email"))
 
 
 def content(native: Native) -> Value:
