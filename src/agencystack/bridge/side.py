@@ -164,7 +164,9 @@ class Summary:
 class Form(Protocol):
     """One entity on one side. Calls raise Unavailable, AuthenticationFailed or BadAnswer when it is not well."""
 
-    entity: str
+    @property
+    def entity(self) -> str:
+        """Which entity."""
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observed]:
         """Return what is held of each id; one that does not exist (any more) is observed as gone."""
@@ -191,7 +193,9 @@ class Form(Protocol):
 class Side(Protocol):
     """One side of a pairing."""
 
-    name: SideName
+    @property
+    def name(self) -> SideName:
+        """Which side."""
 
     def identity(self) -> Identity:
         """Return which installation answers."""

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from agencystack import __version__
+from agencystack.cli import bridge, installation, logs, roles, sandbox, secret, serve, setup, snippet
 from agencystack.cli import client as clients
-from agencystack.cli import installation, logs, roles, sandbox, secret, setup, snippet
 from agencystack.cli.run import confirmed, fail, guarded, names, require_everything, session, unexpected
 from agencystack.cli.terminal import DoneOutput, ProgressObserver, Terminal
 from agencystack.engine.planning import Key, Plan, Status
@@ -40,6 +40,8 @@ app.add_typer(secret.app, name="secret")
 app.add_typer(roles.app, name="roles")
 app.add_typer(clients.app, name="client")
 app.add_typer(logs.app, name="logs")
+app.add_typer(bridge.app, name="bridge")
+serve.register(app, bridge.app)
 installation.register(app)
 snippet.register(integrations)
 setup.register(app)

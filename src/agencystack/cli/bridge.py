@@ -1,13 +1,14 @@
-"""`agencystack bridge`: look at the data bridge, work it by hand, decide what only a person can."""
+"""`agencystack bridge`: decide what only a person can, pause and go on; its work is in ``bridge_work``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from agencystack.cli.bridge_opening import Client, opened_bridge
-from agencystack.cli.bridge_output import BridgeConflictsOutput, BridgeRunOutput, ConflictOutput, RefusedOutput
+from agencystack.cli.bridge_output import BridgeConflictsOutput, ConflictOutput, RefusedOutput
+from agencystack.cli.bridge_work import chosen, register
 from agencystack.cli.run import guarded
 from agencystack.cli.terminal import DoneOutput, Terminal
 from agencystack.engine.context import acting_user
@@ -23,21 +24,6 @@ MOST = 1000
 @app.callback()
 def bridge() -> None:
     """WordPress and ERPNext in step."""
-
-
-@app.command()
-def run(client: Client = None, json: Json = False) -> None:
-    """Work off everything that is due, once, and end; beside a running worker or without one."""
-    terminal = Terminal(as_json=json)
-
-    def action() -> ExitCode:
-        with opened_bridge(client) as opened:
-            _refuse_paused(opened)
-            output = BridgeRunOutput.of(opened.context.pairing, opened.run())
-        terminal.show(output, lambda shown: shown.show(terminal))
-        return ExitCode.DONE
-
-    guarded(terminal, action)
 
 
 @app.command()
@@ -140,10 +126,21 @@ def resume(
     guarded(terminal, action)
 
 
-def _refuse_paused(opened: Any) -> None:
-    pairing = opened.pairing()
-    if pairing.reason:
-        raise UsageError(
-            f"the bridge of {pairing.id} is paused: {pairing.reason}",
-            remedy="when that is in order: agencystack bridge resume (--accept where the installation is another one)",
-        )
+@app.command("allow-removals")
+def allow_removals(
+    entity: Annotated[str, typer.Argument(help="As `bridge status` names it.")],
+    client: Client = None,
+    json: Json = False,
+) -> None:
+    """Let so many records be archived or deleted as the brake holds back."""
+    terminal = Terminal(as_json=json)
+
+    def action() -> ExitCode:
+        with opened_bridge(client) as opened:
+            opened.confirm_removals(chosen(opened, [entity])[0], acting_user())
+        return terminal.done(DoneOutput(done="allowed", names=[entity]))
+
+    guarded(terminal, action)
+
+
+register(app)

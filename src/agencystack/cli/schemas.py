@@ -10,6 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agencystack.cli.bridge_output import BridgeConflictsOutput, BridgeRunOutput
+from agencystack.cli.bridge_report import (
+    BridgePreviewOutput,
+    BridgeReconcileOutput,
+    BridgeStatusOutput,
+    BridgeStoryOutput,
+)
 from agencystack.cli.installation import ComponentsOutput, DoctorOutput
 from agencystack.cli.logs import EntryOutput
 from agencystack.cli.roles import RolesOutput
@@ -26,6 +33,12 @@ ALL_OUTPUTS: dict[str, type[BaseModel]] = {
     "sandbox": SandboxOutput,
     "roles": RolesOutput,
     "log-entry": EntryOutput,
+    "bridge-run": BridgeRunOutput,
+    "bridge-preview": BridgePreviewOutput,
+    "bridge-status": BridgeStatusOutput,
+    "bridge-conflicts": BridgeConflictsOutput,
+    "bridge-reconcile": BridgeReconcileOutput,
+    "bridge-story": BridgeStoryOutput,
     "done": DoneOutput,
 }
 """The models by the name of their schema: ``run`` is in ``run.schema.json``."""

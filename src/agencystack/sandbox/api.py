@@ -266,7 +266,4 @@ def _components(plan: SandboxPlan) -> tuple[ComponentReport, ...]:
 
 
 def _export(folder: SandboxFolder) -> str:
-    values = {"AGENCYSTACK_HOME": folder.root, "AGENCYSTACK_KEY_FILE": folder.key_file}
-    # A variable of the caller's own would send logs and secrets elsewhere.
-    values["AGENCYSTACK_LOG_DIR"] = folder.log
-    return "export " + " ".join(f"{name}={shlex.quote(str(value))}" for name, value in values.items())
+    return "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in folder.variables().items())

@@ -16,6 +16,7 @@ from agencystack.sandbox.answering import (
     greets_over_tls,
     stand_in_answers,
 )
+from agencystack.sandbox.bridge_service import BridgeService
 from agencystack.sandbox.credentials import Credentials
 from agencystack.sandbox.go_programs import ALLOY, LOKI
 from agencystack.sandbox.keycloak import real_keycloak
@@ -57,6 +58,7 @@ def services_of(folder: SandboxFolder, plan: SandboxPlan, ports: Mapping[str, in
         services.append(real_loki(folder, ports))
     if plan.is_real("alloy"):
         services.append(real_alloy(folder, ports))
+    services.append(BridgeService(folder, ports["bridge"]))
     return services
 
 

@@ -84,6 +84,10 @@ class _Writer:
                 "alerts_to": [f"admin@{MAIL_DOMAIN}"],
                 "components": {**self._always_shared(), **self._keycloak(), **self._logs()},
             },
+            "bridge": {
+                "url": f"http://localhost:{self._ports['bridge']}",
+                "listen": f"{LOOPBACK}:{self._ports['bridge']}",
+            },
             "clients": {client: self._client(client) for client in self._plan.clients},
         }
 
@@ -179,6 +183,7 @@ class _Writer:
             },
             # Nothing listens on port 25 here.
             "integrations": {"monitoring": {"mailu": {"settings": {"smtp_port": 0}}}},
+            "data_bridge": shared_by(client, has_shop=not self._plan.real["wordpress"]),
         }
 
     def _wordpress(self, client: str) -> dict[str, Any]:
@@ -226,6 +231,38 @@ class _Writer:
 
     def _common(self, url: str) -> dict[str, Any]:
         return {"url": url, "sends_from": [LOOPBACK], "sandbox": True}
+
+
+def shared_by(client: str, *, has_shop: bool) -> dict[str, Any]:
+    """Return what a client of the sandbox shares.
+
+    Args:
+        client: its id.
+        has_shop: its WordPress has WooCommerce; Debian's real one has not.
+    """
+    both, in_ = {"direction": "both"}, {"direction": "to_erpnext"}
+    entities: dict[str, Any] = {"customer": both, "submission": in_, "post": both, "page": both}
+    if not has_shop:
+        return {"entities": entities}
+    shop = {"category": both, "product": both, "variation": both, "order": both, "payment": in_, "refund": in_}
+    return {"entities": entities | shop, "accounting": books_of(client)}
+
+
+def books_of(client: str) -> dict[str, Any]:
+    """Return how the books of a client of the sandbox are kept, as its ERPNext was set up."""
+    company = client.capitalize()
+    own = company[0]  # the stand-in abbreviates a company by the first letter of each word
+    return {
+        "company": company,
+        "currency": "EUR",
+        "price_list": "Standard Selling",
+        "warehouses": [f"Stores - {own}"],
+        "taxes": {"*": f"Umsatzsteuer 19 % - {own}"},
+        "payments": {"*": {"mode": "Wire Transfer", "account": f"Bank - {own}"}},
+        "shipping_item": "SHIPPING",
+        "fee_item": "FEE",
+        "time_zone": "Europe/Berlin",
+    }
 
 
 def _log(stream: str, file: Path) -> dict[str, str]:

@@ -77,6 +77,15 @@ class SandboxFolder:
         """Key of the sealed store, here and not in the user's own place."""
         return self.private / "key"
 
+    def variables(self) -> dict[str, str]:
+        """Return the environment that makes commands work on this sandbox."""
+        # A variable of the caller's own would send logs and secrets elsewhere.
+        return {
+            "AGENCYSTACK_HOME": str(self.root),
+            "AGENCYSTACK_KEY_FILE": str(self.key_file),
+            "AGENCYSTACK_LOG_DIR": str(self.log),
+        }
+
     @property
     def credentials(self) -> Path:
         """One file per credential, for ``file:`` references."""
@@ -152,7 +161,7 @@ class SandboxPlan(BaseModel):
         """Return what needs a port, whether a stand-in or the real product listens there."""
         products = [f"{client}/{name}" for client in self.clients for name in PER_CLIENT]
         shared = [port for name in ON_REQUEST if self.is_real(name) for port in PORTS_ON_REQUEST[name]]
-        return [*SHARED_STAND_INS, *MAIL_PORTS, *MAIL_DESK_PORTS, "database", *shared, *products]
+        return [*SHARED_STAND_INS, *MAIL_PORTS, *MAIL_DESK_PORTS, "database", "bridge", *shared, *products]
 
     def is_real(self, name: str) -> bool:
         """Say whether a component is the real product; a sandbox made before we knew it does not have it."""

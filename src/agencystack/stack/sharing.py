@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from agencystack.stack.strict import StrictModel
-from agencystack.stack.values import OneLine
+from agencystack.stack.values import OneLine, Written
 
 
 class SideName(StrEnum):
@@ -169,8 +169,13 @@ class Guests(StrictModel):
     customer: OneLine | None = Field(default=None, description="Customer of all guests, for one_customer.")
 
 
-EntityName = Literal[
-    "category", "customer", "product", "variation", "order", "payment", "refund", "submission", "post", "page"
+EntityName = Annotated[
+    str,
+    Written(
+        "category|customer|product|variation|order|payment|refund|submission|post|page",
+        "is nothing that can be shared",
+        "category, customer, product, variation, order, payment, refund, submission, post or page",
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agencystack.bridge.place import Place
 from agencystack.engine.integration import Evidence, Proof
+from agencystack.stack.sharing import Sharing
 
 SIGNED = "both sides answer"
 
@@ -26,7 +27,7 @@ class SidesAnswer(Proof):
         from agencystack.bridge.connecting import connected  # imported late, as the store is
 
         seen: dict[str, object] = {}
-        with connected(self._place.keyring, self._pairing) as sides:
+        with connected(self._place.keyring, self._pairing, Sharing()) as sides:
             for name, side in sides.items():
                 identity = side.identity()
                 seen[f"{name} answers as"] = identity.url

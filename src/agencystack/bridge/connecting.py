@@ -1,0 +1,133 @@
+"""Connect a pairing to its two products: through plugin and app where they are, else by REST alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from agencystack.bridge.entities.catalogue import (
+    ErpNextPlace,
+    ShopPlace,
+    counted_orders,
+    forms_for_erpnext,
+    forms_for_wordpress,
+)
+from agencystack.bridge.keyring import Access, Keyring
+from agencystack.bridge.record import SideName
+from agencystack.bridge.side import Side
+from agencystack.bridge.sides.erpnext.app import AppCalls, AppDocuments
+from agencystack.bridge.sides.erpnext.exchange import Exchange
+from agencystack.bridge.sides.erpnext.polling import PolledChanges as PolledErpNext
+from agencystack.bridge.sides.erpnext.rest import RestDocuments
+from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
+from agencystack.bridge.sides.wordpress.calls import PluginCalls
+from agencystack.bridge.sides.wordpress.plugin import PluginRecords
+from agencystack.bridge.sides.wordpress.polling import PolledChanges as PolledShop
+from agencystack.bridge.sides.wordpress.records import Kind
+from agencystack.bridge.sides.wordpress.rest import RestRecords
+from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
+from agencystack.components.woocommerce import ApplicationPassword, ConsumerKey, RestApi
+from agencystack.stack.errors import ComponentRef
+from agencystack.stack.secrets import Secret
+from agencystack.stack.sharing import Direction, Sharing
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The two sides of a pairing.
+
+    Args:
+        sides: by name.
+        close: closes what they are connected by.
+    """
+
+    sides: Mapping[SideName, Side]
+    close: Callable[[], None]
+
+
+def connect(pairing: str, accesses: Mapping[SideName, Access], sharing: Sharing) -> Connection:
+    """Connect a pairing.
+
+    Args:
+        pairing: its id, which is the client's.
+        accesses: how its sides are reached.
+        sharing: what is shared.
+
+    Raises:
+        Unavailable: ERPNext does not tell its time zone.
+    """
+    with ExitStack() as stack:
+        documents, of_erpnext = _erpnext(pairing, accesses[SideName.ERPNEXT], sharing, stack)
+        imported = counted_orders(documents, pairing)
+        of_wordpress = _wordpress(
+            pairing, accesses[SideName.WORDPRESS], sharing, ShopPlace(pairing, imported=imported), stack
+        )
+        close = stack.pop_all().close
+    return Connection({SideName.WORDPRESS: of_wordpress, SideName.ERPNEXT: of_erpnext}, close)
+
+
+@contextmanager
+def connected(keyring: Keyring, pairing: str, sharing: Sharing) -> Iterator[Mapping[SideName, Side]]:
+    """Connect a pairing for a while.
+
+    Raises:
+        ConfigurationError: it was never set up.
+        Unavailable: ERPNext does not tell its time zone.
+    """
+    made = connect(pairing, {side: keyring.needed(pairing, side) for side in SideName}, sharing)
+    try:
+        yield made.sides
+    finally:
+        made.close()
+
+
+def _wordpress(pairing: str, access: Access, sharing: Sharing, place: ShopPlace, stack: ExitStack) -> WordPressSide:
+    where = ComponentRef(pairing, "wordpress")
+    if access.keys:
+        api = RestApi(where, access.url, ca_file=access.ca_path)
+        calls = PluginCalls(api, access.keys[0])
+        stack.callback(api.close)
+        return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), PluginChanges(calls))
+    api = RestApi(where, access.url, _credential(access), ca_file=access.ca_path)
+    stack.callback(api.close)
+    records = RestRecords(api)
+    return WordPressSide(forms_for_wordpress(records, sharing, place), PolledShop(records, _kinds(sharing)))
+
+
+def _erpnext(
+    pairing: str, access: Access, sharing: Sharing, stack: ExitStack
+) -> tuple[AppDocuments | RestDocuments, ErpNextSide]:
+    where = ComponentRef(pairing, "erpnext")
+    if access.keys:
+        calls = AppCalls(
+            Exchange(where, access.url, ca_file=access.ca_path, host_header=access.host or None), access.keys[0]
+        )
+        documents = AppDocuments(calls)
+        stack.callback(documents.close)
+        place = ErpNextPlace(pairing, access.public_url, documents.zone())
+        return documents, ErpNextSide(forms_for_erpnext(documents, sharing, place), AppChanges(calls))
+    exchange = Exchange(where, access.url, _token(access), access.ca_path, access.host or None)
+    alone = RestDocuments(exchange)
+    stack.callback(alone.close)
+    forms = forms_for_erpnext(alone, sharing, ErpNextPlace(pairing, access.public_url, alone.zone()))
+    shared = {name: form for name, form in forms.items() if name in sharing.entities}
+    return alone, ErpNextSide(forms, PolledErpNext(alone, shared, access.public_url))
+
+
+def _credential(access: Access) -> ApplicationPassword | ConsumerKey:
+    password = access.password or Secret("")
+    if access.user.startswith("ck_"):
+        return ConsumerKey(access.user, password)
+    return ApplicationPassword(access.user, password)
+
+
+def _token(access: Access) -> Secret:
+    password = access.password.reveal() if access.password else ""
+    return Secret(f"token {access.user}:{password}")
+
+
+def _kinds(sharing: Sharing) -> list[Kind]:
+    """Return the kinds of records that are shared; a payment is read from its order."""
+    names = {name for name, one in sharing.entities.items() if one.direction is not Direction.OFF}
+    return [kind for kind in Kind if kind in names or (kind is Kind.ORDER and "payment" in names)]

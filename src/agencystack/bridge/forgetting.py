@@ -1,0 +1,70 @@
+"""Forget a person: every value the bridge keeps of them, of their orders and their messages; the audit keeps ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import or_, select
+
+from agencystack.bridge.context import Context
+from agencystack.bridge.people import forget
+from agencystack.bridge.record import SideName
+from agencystack.bridge.store.links import Link
+from agencystack.bridge.store.tables import base, link
+from agencystack.bridge.store.transaction import Transaction
+
+CUSTOMER = "customer"
+
+
+def forget_person(context: Context, person: str, by: str) -> int:
+    """Remove what is kept of a person.
+
+    Args:
+        context: the pairing.
+        person: an e-mail, the id of a WordPress user, or the name of an ERPNext customer.
+        by: who asks.
+
+    Returns:
+        How many records held something: the person's own, and those that name them.
+
+    Raises:
+        Unavailable: an e-mail was given, and a side that is asked whose it is is not well.
+    """
+    ids = _ids(context, person)
+    with context.store.reading(context.pairing) as transaction:
+        own = {one.id: one for side in SideName for one in _links(transaction, side, ids[side]).values()}
+        words = [*own, *([person] if "@" in person else [])]
+        others = _naming(context, transaction, words)
+    # A record without a link may wait, or have been refused: it is forgotten by its own id.
+    for side in SideName:
+        forget(context, side, CUSTOMER, ids[side], by)
+    found = {**own, **others}
+    for one in found.values():
+        side = SideName.WORDPRESS if one.on(SideName.WORDPRESS) else SideName.ERPNEXT
+        forget(context, side, one.entity, [one.on(side)], by)
+    return len(found)
+
+
+def _ids(context: Context, person: str) -> Mapping[SideName, Sequence[str]]:
+    if "@" not in person:
+        return {
+            SideName.WORDPRESS: [person] if person.isdigit() else [],
+            SideName.ERPNEXT: [] if person.isdigit() else [person],
+        }
+    email = person.strip().lower()
+    found = {side: list(context.form(side, CUSTOMER).candidates({"email": email})) for side in SideName}
+    found[SideName.WORDPRESS].append(f"guest:{email}")
+    return found
+
+
+def _links(transaction: Transaction, side: SideName, ids: Sequence[str]) -> Mapping[str, Link]:
+    return transaction.links.of_records(side, CUSTOMER, ids)
+
+
+def _naming(context: Context, transaction: Transaction, words: Sequence[str]) -> dict[str, Link]:
+    """Return the links whose agreed values hold one of some words: orders of a customer, messages from an e-mail."""
+    if not words:
+        return {}
+    holds = or_(*(base.c.fields.icontains(word, autoescape=True) for word in words))
+    query = select(link.c.id).join(base, base.c.link == link.c.id).where(link.c.pairing == context.pairing, holds)
+    return transaction.links.get(transaction.connection.execute(query).scalars().all())

@@ -1,0 +1,163 @@
+"""The bridge as a process: a worker, and beside it the listener that products call."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from filelock import FileLock, Timeout
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agencystack import __version__
+from agencystack.bridge.desk import Desk
+from agencystack.bridge.dispatch import Dispatcher, Engine
+from agencystack.bridge.hooks import application
+from agencystack.bridge.metrics import CONTENT_TYPE, counts, exposition
+from agencystack.bridge.place import Place
+from agencystack.bridge.store import Store
+from agencystack.bridge.store.shifts import Shifts
+from agencystack.bridge.worker import Rhythm, Worker
+from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.files import private_folder
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the products' calls are taken.
+
+    Args:
+        host: address to listen at.
+        port: and port.
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def at(cls, text: str) -> Listening:
+        """Read ``HOST:PORT``; a version 6 address stands in brackets."""
+        host, _, port = text.rpartition(":")
+        return cls(host.strip("[]"), int(port))
+
+
+def run(place: Place, listening: Listening | None, *, places: int = 4, rhythm: Rhythm | None = None) -> None:
+    """Work until SIGTERM or SIGINT, then end what is being done and go.
+
+    Args:
+        place: where the bridge keeps what it knows.
+        listening: where the products' calls are taken; None for a worker alone.
+        places: pairings attended to at a time.
+        rhythm: how often it looks.
+
+    Raises:
+        ConfigurationError: another process already serves this SQLite store.
+        Unavailable: the store does not answer.
+    """
+    private_folder(place.home.bridge_dir)
+    with _alone(place), _opened(place) as (store, shifts):
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        desk = Desk(store, place.keyring, shifts, name)
+        dispatcher = Dispatcher(desk, Engine(place.dispatch_url, name, __version__))
+        worker = Worker(name, shifts, desk, dispatcher, places=places, rhythm=rhythm)
+        desk.wake = worker.wake
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: worker.stop())
+        dispatcher.start()
+        try:
+            with _answering(desk, store, shifts, listening):
+                worker.run()
+        finally:
+            dispatcher.stop()
+            desk.close()
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Keep a second process off a SQLite store: DBOS and SQLite serve one."""
+    if place.database is not None:
+        yield
+        return
+    lock = FileLock(place.home.bridge_dir / "serve.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as taken:
+        raise ConfigurationError(
+            f"another process serves the bridge in {place.home.bridge_dir}",
+            remedy="end that one first; for several workers write `bridge: {database: ...}` into stack.yaml",
+        ) from taken
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _opened(place: Place) -> Iterator[tuple[Store, Shifts]]:
+    store = Store.open(place.store_url)
+    try:
+        yield store, Shifts(store, milliseconds)
+    finally:
+        store.close()
+
+
+@contextmanager
+def _answering(desk: Desk, store: Store, shifts: Shifts, listening: Listening | None) -> Iterator[None]:
+    """Take the products' calls, in a thread beside the worker."""
+    if listening is None:
+        yield
+        return
+
+    def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "workers": len(shifts.living(30))})
+
+    def metrics(_request: Request) -> Response:
+        return PlainTextResponse(exposition(counts(store, milliseconds()), shifts.living(30)), media_type=CONTENT_TYPE)
+
+    app = application(desk, [Route("/health", health), Route("/metrics", metrics)])
+    config = uvicorn.Config(app, host=listening.host, port=listening.port, log_level="warning", access_log=False)
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, name="hooks", daemon=True)
+    thread.start()
+    try:
+        server.wait(thread)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+class _Server(uvicorn.Server):
+    """A server in a thread: signals are the worker's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def wait(self, thread: threading.Thread) -> None:
+        """Return when it answers.
+
+        Raises:
+            ConfigurationError: it cannot listen there.
+        """
+        while not self.started:
+            if not thread.is_alive():
+                raise ConfigurationError(
+                    f"cannot listen at {self.config.host}:{self.config.port}",
+                    remedy="is the port taken? write another into `bridge: {listen: HOST:PORT}` in stack.yaml",
+                )
+            time.sleep(0.01)
+
+
+def milliseconds() -> int:
+    """Return the time in milliseconds since 1970."""
+    return round(time.time() * 1000)
