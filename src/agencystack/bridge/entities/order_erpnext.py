@@ -79,6 +79,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         """Return the canonical values of a Sales Order."""
         document = native.document
         shop = born_in_shop(document)
+        still = recalled(document) if shop else {}
         return {
             "shop_id": self._shop_id(document),
             "number": _number(document, self._shop_id(document)),
@@ -86,13 +87,13 @@ class OrderOnErpNext(WaitingErpNextForm):
             "placed": normal.day(document.get("transaction_date")),
             "currency": document.get("currency"),
             "prices_include_tax": None,
-            "content": content(native, self.accounting),
+            "content": None if "content" in still else content(native, self.accounting),
             "payment": None,
             "billing": from_document(native, "customer_address", "address_display", as_it_is=shop),
             "shipping_address": from_document(native, "shipping_address_name", "shipping_address", as_it_is=shop),
             "note": normal.text(document.get(NOTE_FIELD)),
             "status": order_status.said_by(document, shop, self.accounting.statuses),
-            **(recalled(document) if shop else {}),
+            **still,
         }
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
