@@ -147,7 +147,7 @@ class CatalogueOnErpNext(SharedErpNextForm):
 
     def _description(self, item: Document) -> str | None:
         said = normal.html(item.get("description"))
-        if said is None or normal.plain(said) in {item.get("item_code"), item.get("item_name")}:
+        if said is None or item.get("description") in {item.get("item_code"), item.get("item_name")}:
             return None  # ERPNext fills it with these (contract/erpnext/04_item.json)
         return unwrapped(said)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from agencystack.bridge import normal
 from agencystack.bridge.entities.category import ALONE
-from agencystack.bridge.entities.shared import SharedWordPressForm
+from agencystack.bridge.entities.shared import SharedWordPressForm, stored_term
 from agencystack.bridge.record import Fields, Ref
 from agencystack.bridge.side import Operation
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Written
@@ -42,9 +42,9 @@ class CategoryOnWordPress(SharedWordPressForm):
         return values
 
     def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """Find categories of that name; REST's search is by part, so :meth:`candidates` looks closer."""
+        """Find categories of that name; REST searches by part, so :meth:`candidates` looks closer."""
         name = fields.get("name")
-        return [{"search": name}] if isinstance(name, str) else []
+        return [{"search": stored_term(name)}] if isinstance(name, str) else []
 
     def candidates(self, fields: Fields) -> Sequence[str]:
         """Return the categories of exactly that name under the same parent."""

@@ -39,9 +39,9 @@ def related(documents: Documents, customers: Sequence[Document]) -> Mapping[str,
     for customer in customers:
         name = str(customer["name"])
         mine = addresses.get(name, ())
-        contact = _chosen(
-            contacts.get(name, ()), customer.get("customer_primary_contact"), CONTACT, "is_primary_contact"
-        )
+        people = contacts.get(name, ())
+        contact = _chosen(people, customer.get("customer_primary_contact"), CONTACT, "is_primary_contact")
+        contact = contact or next(iter(_by_age(people)), None)
         billing = _chosen(mine, customer.get("customer_primary_address"), BILLING, "is_primary_address")
         others = [one for one in mine if billing is None or one["name"] != billing["name"]]
         shipping = _chosen(others, None, SHIPPING, "is_shipping_address")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from agencystack.bridge import normal
 from agencystack.bridge.entities import content
 from agencystack.bridge.entities.content_wordpress import ContentOnWordPress
+from agencystack.bridge.entities.shared import stored_term
 from agencystack.bridge.record import Fields, digest
 from agencystack.bridge.side import Action, Operation, Result
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Write
@@ -59,7 +60,7 @@ class PostOnWordPress(ContentOnWordPress):
         self._terms = {name.casefold(): term for name in sorted(names) if (term := self._term(name)) is not None}
 
     def _term(self, name: str) -> int | None:
-        for one in self.records.search(Kind.POST_CATEGORY, {"search": name}):
+        for one in self.records.search(Kind.POST_CATEGORY, {"search": stored_term(name)}):
             if (normal.line(one.get("name")) or "").casefold() == name.casefold():
                 return int(one["id"])
         token = digest(["post category", name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,6 +51,11 @@ def real_name(value: Any) -> str | None:
     """Return what :func:`safe_name` was made of."""
     said = normal.line(value)
     return said.translate(_SAFE) if said else None
+
+
+def stored_term(name: str) -> str:
+    """Return the name of a category as WordPress stores it, and searches for it: with ``&amp;`` for ``&``."""
+    return html.escape(name, quote=False)
 
 
 def of_custom(value: Any) -> Value:
