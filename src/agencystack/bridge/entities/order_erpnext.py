@@ -22,7 +22,7 @@ from agencystack.bridge.money import Unit
 from agencystack.bridge.record import Fields, Observed, Presence, Ref
 from agencystack.bridge.settings import Accounting, Guests
 from agencystack.bridge.side import Action, Operation
-from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Group, Made, Saved, Step
+from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Group, Made, Step
 from agencystack.bridge.sides.erpnext.form import Native
 
 STATUS_FIELD, NOTE_FIELD = "agencystack_status", "agencystack_note"
@@ -145,14 +145,6 @@ class OrderOnErpNext(WaitingErpNextForm):
         if int(document.get("docstatus") or 0) == 1:
             steps.insert(0, Step("cancel", self.doctype, name))
         return Group(f"{operation.token[:12]}{operation.token[12:][::-1]}", tuple(steps))
-
-    def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
-        """Return what to tell a person when ERPNext refused."""
-        message, remedy = super().refusal(saved, operation)
-        for words, instead in _REMEDIES:
-            if words in f"{saved.kind} {saved.message}":
-                return message, instead
-        return message, remedy
 
     def _creation(self, fields: Fields) -> list[Step]:
         status, target = self._target(fields)
@@ -357,25 +349,3 @@ def _number(document: Document, shop_id: str | None) -> str | None:
         return told
     found = re.search(r"\((.+)\)$", told)
     return found.group(1) if found else shop_id
-
-
-_REMEDIES: Sequence[tuple[str, str]] = (
-    (
-        "entered multiple times",
-        "tick “Allow Item to be Added Multiple Times in a Transaction” in ERPNext's Selling Settings: a line whose "
-        "price is no whole cent takes two rows",
-    ),
-    (
-        "already exists against Customer's Purchase Order",
-        "that order is in ERPNext already: link or delete that document",
-    ),
-    ("UOMMustBeIntegerError", "let the Item's unit take fractions, or correct the quantity in the shop"),
-    ("Fiscal Year", "make the fiscal year of that day in ERPNext, or reopen it"),
-    ("PartyDisabled", "enable the Customer in ERPNext, or give the order to another one"),
-    ("PartyFrozen", "unfreeze the Customer in ERPNext"),
-    (
-        "DoesNotExistError",
-        "what it names was deleted or renamed in ERPNext: restore it there, or give the order another one, and retry",
-    ),
-    ("is disabled", "enable it in ERPNext, or replace it in the order"),
-)

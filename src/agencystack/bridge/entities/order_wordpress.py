@@ -135,10 +135,11 @@ class OrderOnWordPress(WordPressForm):
         return {**outcomes, **self._decided(list(made.values()), written)}
 
     def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
-        """Return ids by op token; an order whose total was not compared yet is not made yet."""
+        """Return ids by op token; an order whose total was not compared yet is not made yet, nor one taken back."""
         found = super().find(tokens)
         natives = self.records.fetch(self.kind, list(found.values())) if found else {}
-        return {token: id_ for token, id_ in found.items() if natives.get(id_, {}).get("status") != DRAFT}
+        made = {id_ for id_, native in natives.items() if native.get("status") != DRAFT}
+        return {token: id_ for token, id_ in found.items() if id_ in made}
 
     def _learn_accounts(self, natives: Sequence[Native]) -> None:
         if self.guests.policy != "by_email":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agencystack.bridge.entities.remedies import remedy_for
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.record import Observed
 from agencystack.bridge.side import Action, Operation, Outcome, Result
@@ -23,6 +24,11 @@ class WaitingErpNextForm(ErpNextForm):
         Raises:
             Waits: it is not.
         """
+
+    def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
+        """Return what to tell a person when ERPNext refused."""
+        message, remedy = super().refusal(saved, operation)
+        return message, remedy_for(saved) or remedy
 
     def take_back(self, operation: Operation, name: str) -> Group | None:
         """Return the steps that undo the creation of a document that is not what it was meant to be."""
