@@ -24,16 +24,17 @@ class ConnectorApp(Resource):
 
     Args:
         erpnext: the site.
+        app: tells which version it has.
         bench: where it lives; None where nothing says how to get there.
     """
 
-    def __init__(self, erpnext: ErpNext, bench: Bench | None) -> None:
+    def __init__(self, erpnext: ErpNext, app: InstalledApp, bench: Bench | None) -> None:
         self.component, self.key = erpnext.where, f"app {APP}"
-        self._erpnext, self._bench = erpnext, bench
+        self._app, self._bench = app, bench
 
     def read(self) -> Reading:
         """Return the version that is installed."""
-        version = self._erpnext.login.connector_version()
+        version = self._app.version()
         return ABSENT if version is None else Reading({"version": version})
 
     def wanted(self) -> Fields:
@@ -50,6 +51,7 @@ class ConnectorApp(Resource):
                 remedy=STEPS,
             )
         self._bench.install(first=change.live.absent)
+        self._app.forget()
 
     def remove(self, live: Reading, before: Image) -> str:
         """Take it out of the site."""
@@ -60,6 +62,35 @@ class ConnectorApp(Resource):
 
     def restore(self, change: Change, before: Image, applied: Image) -> None:
         """Leave an update in place: an older app would not know what the newer one wrote."""
+
+
+class InstalledApp:
+    """Which version of our app a site has; asked once, and again after something was written there.
+
+    Args:
+        erpnext: the site.
+    """
+
+    def __init__(self, erpnext: ErpNext) -> None:
+        self._erpnext = erpnext
+        self._version: str | None = None
+        self._known = False
+
+    def version(self) -> str | None:
+        """Return it, None where the site does not have the app."""
+        if not self._known:
+            self._version, self._known = self._erpnext.login.connector_version(), True
+        return self._version
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        self._known = False
+
+
+def installed_app(component: Component, context: Context) -> InstalledApp:
+    """Return what tells which version of our app an ERPNext has; one a run."""
+    erpnext = products.erpnext(component, context)
+    return context.connection(component.ref, lambda: InstalledApp(erpnext), "installed app")
 
 
 def bench_of(component: Component, context: Context) -> Bench | None:

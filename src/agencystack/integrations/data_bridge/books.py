@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agencystack.components.erpnext import ErpNext
+from agencystack.components.erpnext.books import AUTO_PRICE, STOCK_SETTINGS, ErpNextBooks
 from agencystack.engine.integration import Blocked
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
 from agencystack.stack.sharing import Accounting
-
-STOCK_SETTINGS = "Stock Settings"
-AUTO_PRICE = "auto_insert_price_list_rate_if_missing"
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,9 @@ def named(accounting: Accounting) -> Iterator[Named]:
 class Books(Resource):
     """Everything the accounting of stack.yaml names; nothing of it is ever written by us."""
 
-    def __init__(self, erpnext: ErpNext, accounting: Accounting) -> None:
-        self.component, self.key = erpnext.where, "accounting"
-        self._erpnext, self._accounting = erpnext, accounting
+    def __init__(self, books: ErpNextBooks, accounting: Accounting) -> None:
+        self.component, self.key = books.where, "accounting"
+        self._books, self._accounting = books, accounting
 
     def read(self) -> Reading:
         """Look whether it is there.
@@ -66,9 +63,12 @@ class Books(Resource):
         Raises:
             Blocked: something is not; all of it is named.
         """
-        wanted = list(dict.fromkeys(named(self._accounting)))
-        there = {doctype: self._names(doctype, wanted) for doctype in dict.fromkeys(one.doctype for one in wanted)}
-        missing = [one for one in wanted if one.name not in there[one.doctype]]
+        all_of_it = list(dict.fromkeys(named(self._accounting)))
+        wanted: dict[str, list[str]] = {}
+        for one in all_of_it:
+            wanted.setdefault(one.doctype, []).append(one.name)
+        lacking = self._books.missing(wanted)
+        missing = [one for one in all_of_it if one.name in lacking.get(one.doctype, ())]
         if missing:
             raise Blocked(
                 "ERPNext has no " + ", no ".join(f"{one.doctype} “{one.name}” ({one.key})" for one in missing),
@@ -84,25 +84,18 @@ class Books(Resource):
     def write(self, change: Change) -> None:
         """Write nothing: a client's books are theirs."""
 
-    def _names(self, doctype: str, wanted: Sequence[Named]) -> set[str]:
-        """Return which names of one type are there; one call, however many are wanted."""
-        names = [one.name for one in wanted if one.doctype == doctype]
-        return {str(row["name"]) for row in self._erpnext.documents(doctype, filters=[["name", "in", names]])}
-
 
 class ServiceItem(Resource):
     """An item without stock that stands for shipping, or for fees."""
 
-    def __init__(self, erpnext: ErpNext, code: str, title: str, accounting: Accounting) -> None:
-        self.component, self.key = erpnext.where, f"item {code}"
-        self._erpnext, self._code, self._title, self._accounting = erpnext, code, title, accounting
+    def __init__(self, books: ErpNextBooks, code: str, title: str, accounting: Accounting) -> None:
+        self.component, self.key = books.where, f"item {code}"
+        self._books, self._code, self._title, self._accounting = books, code, title, accounting
 
     def read(self) -> Reading:
         """Return the item."""
-        live = self._erpnext.document("Item", self._code)
-        if live is None:
-            return ABSENT
-        return Reading({"stock": bool(live.get("is_stock_item")), "disabled": bool(live.get("disabled"))})
+        live = self._books.item(self._code)
+        return ABSENT if live is None else Reading({"stock": live.stock, "disabled": live.disabled})
 
     def wanted(self) -> Fields:
         """Want it without stock, and in use."""
@@ -116,31 +109,31 @@ class ServiceItem(Resource):
                 component=self.component,
                 remedy="name another item in data_bridge.accounting of stack.yaml",
             )
-        values = {"is_stock_item": int(bool(change.target["stock"])), "disabled": int(bool(change.target["disabled"]))}
+        values: dict[str, object] = {
+            "is_stock_item": int(bool(change.target["stock"])),
+            "disabled": int(bool(change.target["disabled"])),
+        }
         if change.live.absent:
-            made = {"item_code": self._code, "item_name": self._title, "description": self._title}
             group = {"item_group": self._accounting.item_group, "stock_uom": self._accounting.uom}
-            self._erpnext.insert("Item", {**made, **group, **values})
-        else:
-            self._erpnext.update("Item", self._code, values)
+            values = {"item_name": self._title, **group, **values}
+        self._books.write_item(self._code, values, new=change.live.absent)
 
     def remove(self, live: Reading, before: Image) -> str:
         """Disable it: orders may name it."""
-        self._erpnext.update("Item", self._code, {"disabled": 1})
+        self._books.write_item(self._code, {"disabled": 1}, new=False)
         return "it is disabled, as orders may name it"
 
 
 class OrdersWriteNoPrices(Resource):
     """ERPNext makes a price of every order's rate unless it is told not to (facts/erpnext-in-depth.md "Money")."""
 
-    def __init__(self, erpnext: ErpNext) -> None:
-        self.component, self.key = erpnext.where, f"{STOCK_SETTINGS} {AUTO_PRICE}"
-        self._erpnext = erpnext
+    def __init__(self, books: ErpNextBooks) -> None:
+        self.component, self.key = books.where, f"{STOCK_SETTINGS} {AUTO_PRICE}"
+        self._books = books
 
     def read(self) -> Reading:
         """Return whether it does."""
-        live = self._erpnext.document(STOCK_SETTINGS, STOCK_SETTINGS) or {}
-        return Reading({AUTO_PRICE: bool(live.get(AUTO_PRICE))})
+        return Reading({AUTO_PRICE: self._books.prices_by_orders()})
 
     def wanted(self) -> Fields:
         """Want it not to."""
@@ -148,15 +141,15 @@ class OrdersWriteNoPrices(Resource):
 
     def write(self, change: Change) -> None:
         """Set it."""
-        self._erpnext.update(STOCK_SETTINGS, STOCK_SETTINGS, {AUTO_PRICE: int(bool(change.target[AUTO_PRICE]))})
+        self._books.set_prices_by_orders(bool(change.target[AUTO_PRICE]))
 
 
-def books_of(erpnext: ErpNext, accounting: Accounting, entities: Sequence[str]) -> Iterator[Resource]:
+def books_of(books: ErpNextBooks, accounting: Accounting, entities: Sequence[str]) -> Iterator[Resource]:
     """Yield what of the books matters for what is shared."""
-    yield Books(erpnext, accounting)
+    yield Books(books, accounting)
     if "order" not in entities:
         return
-    yield OrdersWriteNoPrices(erpnext)
+    yield OrdersWriteNoPrices(books)
     for code, title in ((accounting.shipping_item, "Shipping"), (accounting.fee_item, "Fee")):
         if code:
-            yield ServiceItem(erpnext, code, title, accounting)
+            yield ServiceItem(books, code, title, accounting)

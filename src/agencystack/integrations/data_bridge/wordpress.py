@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from agencystack.bridge.keyring import Access
 from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
+from agencystack.components.erpnext.books import ErpNextBooks
 from agencystack.components.erpnext.bridge import knows_bridge
 from agencystack.components.wordpress import SITE, Carrier
 from agencystack.engine.context import Component
@@ -26,7 +27,7 @@ from agencystack.integrations.data_bridge.pairing import Pairing, Wanted
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.worker import LivingWorker
-from agencystack.integrations.erpnext_app import ConnectorApp, bench_of
+from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
 from agencystack.stack.model import Bridge
 from agencystack.stack.sharing import Direction, Sharing
@@ -56,11 +57,12 @@ class WordPressWithErpNext(Integration):
         """Yield plugin and app joined, what the workers know, the worker; last, former keys that nobody needs."""
         wordpress = products.wordpress(site.application, site.context)
         shares, place = _shares(site), place_of(site)
-        if shares.accounting is not None:
-            erpnext = products.erpnext(_erpnext(site), site.context)
-            yield from books_of(erpnext, shares.accounting, list(_directions(shares)))
         yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
-        yield ConnectorApp(products.erpnext(_erpnext(site), site.context), bench_of(_erpnext(site), site.context))
+        erpnext = products.erpnext(_erpnext(site), site.context)
+        app = installed_app(_erpnext(site), site.context)
+        yield ConnectorApp(erpnext, app, bench_of(_erpnext(site), site.context))
+        if shares.accounting is not None:
+            yield from books_of(ErpNextBooks(erpnext, has_app(site)), shares.accounting, list(_directions(shares)))
         keepers: dict[SideName, Keeper] = {
             SideName.WORDPRESS: WordPressKeeper(wordpress),
             SideName.ERPNEXT: _erpnext_keeper(site),
@@ -136,16 +138,9 @@ def signing(site: Site) -> frozenset[SideName]:
 
 
 def has_app(site: Site) -> Callable[[], bool]:
-    """Return what says whether ERPNext has our app in a version that knows the bridge; asked once a run."""
-    component = _erpnext(site)
-    erpnext = products.erpnext(component, site.context)
-
-    def ask() -> bool:
-        return knows_bridge(
-            site.context.connection(component.ref, erpnext.login.connector_version, "version of our app")
-        )
-
-    return ask
+    """Return what says whether ERPNext has our app in a version that knows the bridge."""
+    app = installed_app(_erpnext(site), site.context)
+    return lambda: knows_bridge(app.version())
 
 
 def _erpnext(site: Site) -> Component:

@@ -1,0 +1,84 @@
+"""What AgencyStack asks of this site's books as a System Manager, who by that role alone may not read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import frappe
+
+CHECKED = (
+	"Account",
+	"Company",
+	"Currency",
+	"Customer Group",
+	"Item Group",
+	"Mode of Payment",
+	"Price List",
+	"Territory",
+	"UOM",
+	"Warehouse",
+)
+"""Doctypes whose documents it may ask for by name; nothing but whether they are there is told."""
+
+STOCK_SETTINGS = "Stock Settings"
+AUTO_PRICE = "auto_insert_price_list_rate_if_missing"
+
+
+@frappe.whitelist(methods=["POST"])
+def missing(wanted: Any) -> dict[str, list[str]]:
+	"""Return which of some documents are not there.
+
+	Args:
+		wanted: names by doctype: ``{"Account": ["Cash - LAB"]}``.
+	"""
+	frappe.only_for("System Manager")
+	asked = frappe.parse_json(wanted)
+	found: dict[str, list[str]] = {}
+	for doctype, names in asked.items():
+		if doctype not in CHECKED:
+			frappe.throw(f"{doctype} is none of what the bridge's books are made of")
+		there = set(frappe.get_all(doctype, filters={"name": ["in", names]}, pluck="name"))
+		if absent := [name for name in names if name not in there]:
+			found[doctype] = absent
+	return found
+
+
+@frappe.whitelist(methods=["POST"])
+def service_item(code: str, values: Any = None) -> dict[str, Any] | None:
+	"""Return an item that stands for shipping or fees, made or changed first where values are given.
+
+	Args:
+		code: its code.
+		values: ``item_name``, ``item_group``, ``stock_uom``, ``is_stock_item``, ``disabled``; nothing to look only.
+	"""
+	frappe.only_for("System Manager")
+	if values is not None:
+		_write_item(code, frappe.parse_json(values))
+	return frappe.db.get_value("Item", code, ["item_code", "is_stock_item", "disabled"], as_dict=True)
+
+
+@frappe.whitelist(methods=["POST"])
+def prices_by_orders(wanted: int | str | None = None) -> dict[str, bool]:
+	"""Return whether ERPNext makes a price of the rate of an order's new item; changed first where that is wanted."""
+	frappe.only_for("System Manager")
+	if wanted is not None:
+		settings = frappe.get_doc(STOCK_SETTINGS)
+		settings.set(AUTO_PRICE, int(wanted))
+		settings.save(ignore_permissions=True)
+	return {"on": bool(int(frappe.db.get_single_value(STOCK_SETTINGS, AUTO_PRICE) or 0))}
+
+
+def _write_item(code: str, values: dict[str, Any]) -> None:
+	allowed = {
+		name: values[name]
+		for name in ("item_name", "item_group", "stock_uom", "is_stock_item", "disabled")
+		if name in values
+	}
+	if frappe.db.exists("Item", code):
+		item = frappe.get_doc("Item", code)
+		item.update(allowed)
+		item.save(ignore_permissions=True)
+		return
+	item = frappe.new_doc("Item")
+	item.update({"item_code": code, "description": allowed.get("item_name", code), **allowed})
+	item.insert(ignore_permissions=True)
