@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agencystack.sandbox.erpnext.bridge_admin import admin_methods
 from agencystack.sandbox.erpnext.connector import APP, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_found, not_permitted, not_whitelisted
@@ -22,6 +23,9 @@ _CLOSED = {
     "frappe.sendmail": "frappe.sendmail",
     "frappe.email.queue.flush": "frappe.email.queue.flush",
     "frappe.utils.now": "frappe.utils.data.now",
+    "frappe.custom.doctype.custom_field.custom_field.create_custom_fields": (
+        "frappe.custom.doctype.custom_field.custom_field.create_custom_fields"
+    ),
 }
 APPS = {
     "frappe": ("Frappe Framework", "Full stack web framework with Python, Javascript, MariaDB, Redis, Node", "15.44.2"),
@@ -57,6 +61,7 @@ class Methods:
         self._methods |= calls(documents)
         if connector:
             self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
+            self._methods |= admin_methods(documents)
             self._methods[f"{APP}.api.check_token"] = lambda work, given: connector.check_token(work, given["token"])
 
     def call(self, work: Work, name: str, arguments: Arguments) -> dict[str, Any]:
