@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD
+from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Group, Step, step_token
 from agencystack.bridge.signing import SigningKey, check
 from agencystack.stack.secrets import Secret
 from tests.erpnext_app.bridge_double import BridgeDouble, installed
@@ -91,8 +91,17 @@ def test_the_bridge_believes_what_the_app_signs(site: BridgeDouble) -> None:
     check({"k": SigningKey("k", Secret(SECRET))}, "hooks/p/erpnext", b"{}", lower, lambda _: True, clock=lambda: NOW)
 
 
-def kinds(code: str) -> str:
-    return "variation" if code.startswith("V-") else "product"
+class Looked:
+    """A site with variations, an amended order and a Lead of two submissions."""
+
+    def item_kind(self, code: str) -> str:
+        return "variation" if code.startswith("V-") else "product"
+
+    def orders(self, name: str) -> list[str]:
+        return [name, name.removesuffix("-1")] if name.endswith("-1") and name != "SO-1" else [name]
+
+    def submissions(self, lead: str) -> list[str]:
+        return [f"{lead}-a", f"{lead}-b"]
 
 
 LINKS = {"links": [{"link_doctype": "Customer", "link_name": "C"}, {"link_doctype": "Supplier", "link_name": "S"}]}
@@ -122,14 +131,21 @@ MARKS: list[tuple[Doc, set[tuple[str, str]]]] = [
     (Doc("Delivery Note", docstatus=1, **LINES), {("order", "SO-1"), *STOCK}),
     (Doc("Sales Invoice", docstatus=1, **LINES), {("order", "SO-1")}),
     (Doc("Sales Invoice", docstatus=1, update_stock=1, **LINES), {("order", "SO-1"), *STOCK}),
-    (Doc("Sales Invoice", docstatus=0, is_return=1, **LINES), {("refund", "N")}),
+    (Doc("Sales Invoice", docstatus=0, **LINES), set()),
+    (Doc("Sales Order", "SO-7-1"), {("order", "SO-7-1"), ("order", "SO-7")}),
+    (Doc("Payment Entry", party_type="Supplier"), set()),
     (
-        Doc("Payment Entry", references=[{"reference_doctype": "Sales Order", "reference_name": "SO-1"}]),
+        Doc(
+            "Payment Entry",
+            party_type="Customer",
+            references=[{"reference_doctype": "Sales Order", "reference_name": "SO-1"}],
+        ),
         {("payment", "N"), ("order", "SO-1")},
     ),
     (
         Doc(
             "Payment Entry",
+            party_type="Customer",
             payment_type="Pay",
             references=[
                 {
@@ -145,8 +161,9 @@ MARKS: list[tuple[Doc, set[tuple[str, str]]]] = [
         Doc("Journal Entry", accounts=[{"reference_type": "Sales Order", "reference_name": "SO-1"}, {}]),
         {("order", "SO-1")},
     ),
-    (Doc("Lead"), {("submission", "N")}),
-    (Doc("Communication", reference_doctype="Lead", reference_name="L"), {("submission", "L")}),
+    (Doc("Lead"), {("submission", "N-a"), ("submission", "N-b")}),
+    (Doc("Communication", reference_doctype="Lead", reference_name="L", agencystack_token="t"), {("submission", "N")}),
+    (Doc("Communication", reference_doctype="Lead", reference_name="L"), set()),
     (Doc("Communication", reference_doctype="Issue", reference_name="I"), set()),
     (Doc("Blog Post"), {("post", "N")}),
     (Doc("Web Page"), {("page", "N")}),
@@ -156,18 +173,18 @@ MARKS: list[tuple[Doc, set[tuple[str, str]]]] = [
 
 @pytest.mark.parametrize(("doc", "about"), MARKS, ids=lambda value: value.doctype if isinstance(value, Doc) else "")
 def test_a_document_marks_the_records_it_is_about(site: BridgeDouble, doc: Doc, about: set[tuple[str, str]]) -> None:
-    assert set(site.load("marking").marks(doc, kinds)) == about
+    assert set(site.load("marking").marks(doc, Looked())) == about
 
 
 def test_a_renamed_record_is_marked_under_both_names(site: BridgeDouble) -> None:
     marking = site.load("marking")
-    assert set(marking.renamed(Doc("Customer", "New"), "Old", "New", kinds)) == {
+    assert set(marking.renamed(Doc("Customer", "New"), "Old", "New", Looked())) == {
         ("customer", "Old"),
         ("customer", "New"),
     }
     variant = Doc("Item", "New", variant_of="T")
-    assert set(marking.renamed(variant, "Old", "New", kinds)) == {("variation", "Old"), ("variation", "New")}
-    assert set(marking.renamed(Doc("Contact", "New", **LINKS), "Old", "New", kinds)) == {("customer", "C")}
+    assert set(marking.renamed(variant, "Old", "New", Looked())) == {("variation", "Old"), ("variation", "New")}
+    assert set(marking.renamed(Doc("Contact", "New", **LINKS), "Old", "New", Looked())) == {("customer", "C")}
 
 
 def test_frappe_tells_of_each_document_that_marks(site: BridgeDouble) -> None:
@@ -188,8 +205,8 @@ def test_rights_are_those_of_what_is_shared(site: BridgeDouble) -> None:
     assert entities.rights({"page": "off"}) == {}
     both = entities.rights({"order": "to_erpnext", "customer": "to_wordpress"})
     assert both["Customer"] == ("select", "read")
-    assert both["Sales Order"] == ("select", "read", "write", "create", "submit", "cancel")
-    assert "delete" not in both["Sales Order"]
+    assert both["Sales Order"] == ("select", "read", "write", "create", "submit", "cancel", "delete")
+    assert "delete" not in both["Sales Invoice"]
 
 
 @pytest.mark.parametrize("doctype", ["User", "Role", "System Settings", "DocType", "File", "Server Script", "Company"])
@@ -275,7 +292,20 @@ def test_names_of_what_was_made_are_put_in_their_place(site: BridgeDouble) -> No
         steps.resolved(second.name, {})
 
 
-def test_the_token_is_kept_with_the_main_document_or_the_first_that_is_made(site: BridgeDouble) -> None:
+def test_tokens_are_those_the_bridge_gives_without_the_app(site: BridgeDouble) -> None:
+    steps = site.load("steps")
+    for asked in (
+        [step(called="a"), step(called="main"), step(called="")],
+        [step(action="update", name="x"), step(called="main"), step(action="submit", name="y"), step(called="")],
+    ):
+        ours = steps.group(group(*asked))
+        theirs = Group("t", tuple(Step(one["action"], one["doctype"], called=one["called"]) for one in asked))
+        for index, one in enumerate(ours.steps):
+            if one.action == "insert":
+                assert ours.token_of(one) == step_token(theirs, index)
+
+
+def test_a_group_is_known_by_its_main_document_or_the_first_that_is_made(site: BridgeDouble) -> None:
     steps = site.load("steps")
     assert steps.group(group(step(called="a"), step(called="main"))).bearer.called == "main"
     assert steps.group(group(step(called="a"), step(called="b"))).bearer.called == "a"

@@ -28,11 +28,12 @@ def site() -> Iterator[BridgeDouble]:
         agencystack_connector__bridge__hint=hint,
         agencystack_connector__bridge__calls=calls,
         agencystack_connector__bridge__quiet=quiet,
-        agencystack_connector__bridge__marks={"item_kind": lambda code: "product"},
+        agencystack_connector__bridge__marks={"LOOKUP": None},
+        agencystack_connector__bridge__portal={"USER": "User"},
         frappe__model={"default_fields": ("owner", "modified")},
     ) as double:
         package = __import__("sys").modules["agencystack_connector.bridge"]
-        for name in ("hint", "calls", "quiet", "marks"):
+        for name in ("hint", "calls", "quiet", "marks", "portal"):
             setattr(package, name, __import__("sys").modules[f"agencystack_connector.bridge.{name}"])
         double.module.get_meta = lambda doctype: SimpleNamespace(has_field=lambda field: True)  # type: ignore[attr-defined]
         yield double

@@ -33,6 +33,7 @@ def changes(body: dict[str, Any]) -> dict[str, Any]:
 		"url": frappe.utils.get_url(),
 		"instance": now.instance,
 		"epoch": numbers.epoch(),
+		"time_zone": frappe.utils.get_system_timezone(),
 		"more": more,
 		"changes": [{"mark": str(number), "entity": mark.entity, "id": mark.name} for number, mark in marks],
 		"narrowed": {"revision": now.revision, "entities": dict(now.narrowed)},

@@ -9,11 +9,11 @@ from typing import Any
 import frappe
 from frappe.model import default_fields
 
-from agencystack_connector.bridge import outbox, quiet
+from agencystack_connector.bridge import outbox, portal, quiet
 from agencystack_connector.bridge.calls import BadCall, allow
 from agencystack_connector.bridge.fields import TOKEN as TOKEN_FIELD
 from agencystack_connector.bridge.marking import marks
-from agencystack_connector.bridge.marks import item_kind
+from agencystack_connector.bridge.marks import LOOKUP
 from agencystack_connector.bridge.steps import (
 	DONE,
 	LATER,
@@ -143,8 +143,7 @@ class _Work:
 		name = ""
 		for step in self.group.steps:
 			self.step = step
-			allow(step.doctype, NEEDS[step.action])
-			doc = _DO[step.action](self, step)
+			doc = self._portal_user(step) or self._allowed(step)
 			self.touched.append(doc)
 			if step.called:
 				self.made[step.called] = doc.name
@@ -153,7 +152,7 @@ class _Work:
 		# The bridge reads back what it asked for; what else changed by it stays marked.
 		main = next((doc for doc in self.touched if doc.name == name), None)
 		if main is not None:
-			for mark in marks(main, item_kind):
+			for mark in marks(main, LOOKUP):
 				if mark.name == name:
 					outbox.pending().forget(mark)
 		return Saved(DONE, name=name)
@@ -163,6 +162,16 @@ class _Work:
 		told = [entry.get("message") for entry in frappe.get_message_log() if entry.get("message")]
 		text = plain(why) or (plain(told[-1]) if told else "")
 		return Saved(result, kind=type(why).__name__, message=text, step=str(self.step or ""))
+
+	def _allowed(self, step: Step) -> Any:
+		allow(step.doctype, NEEDS[step.action])
+		return _DO[step.action](self, step)
+
+	def _portal_user(self, step: Step) -> Any:
+		"""Make the one kind of user that may be made; ``None`` for any other step."""
+		if step.doctype != portal.USER or step.action != "insert":
+			return None
+		return portal.insert(resolved(dict(step.values), self.made))
 
 	def insert(self, step: Step) -> Any:
 		values = resolved(dict(step.values), self.made)
@@ -206,8 +215,8 @@ class _Work:
 	def _inserted(self, doc: Any, values: Mapping[str, Any], name: str | None) -> Any:
 		_refuse_unknown(doc.doctype, values)
 		doc.update(values)
-		if self.step is self.group.bearer and doc.meta.has_field(TOKEN_FIELD):
-			doc.set(TOKEN_FIELD, self.group.token)
+		if doc.meta.has_field(TOKEN_FIELD):
+			doc.set(TOKEN_FIELD, self.group.token_of(self.step))
 		quiet.without_notifications(doc).insert(set_name=name or None)
 		return doc
 
@@ -259,13 +268,14 @@ def _made_before(groups: Iterable[Group], *, lock: bool = False) -> dict[str, st
 		groups: the groups.
 		lock: read what others have committed since this transaction began.
 	"""
-	by_doctype: dict[str, list[str]] = {}
+	by_doctype: dict[str, dict[str, str]] = {}
 	for one in groups:
-		if one.bearer is not None and frappe.get_meta(one.bearer.doctype).has_field(TOKEN_FIELD):
-			by_doctype.setdefault(one.bearer.doctype, []).append(one.token)
+		bearer = one.bearer
+		if bearer is not None and frappe.get_meta(bearer.doctype).has_field(TOKEN_FIELD):
+			by_doctype.setdefault(bearer.doctype, {})[one.token_of(bearer)] = one.token
 	found = {}
 	for of, tokens in by_doctype.items():
 		end = " for update" if lock else ""
 		query = f"select `{TOKEN_FIELD}`, name from `tab{of}` where `{TOKEN_FIELD}` in %s{end}"  # noqa: S608
-		found.update(dict(frappe.db.sql(query, (tuple(tokens),))))
+		found.update({tokens[token]: name for token, name in frappe.db.sql(query, (tuple(tokens),))})
 	return found

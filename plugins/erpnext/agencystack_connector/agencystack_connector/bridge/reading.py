@@ -12,7 +12,7 @@ import frappe
 from frappe.model import float_like_fields
 from frappe.utils import get_datetime_str, get_system_timezone
 
-from agencystack_connector.bridge import digests
+from agencystack_connector.bridge import digests, portal
 from agencystack_connector.bridge.calls import BadCall, doctype, names
 from agencystack_connector.bridge.fields import TOKEN as TOKEN_FIELD
 
@@ -26,6 +26,8 @@ def documents(of: str, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
 	if not wanted:
 		return {}
 	meta = frappe.get_meta(of)
+	if meta.issingle:
+		return {of: frappe.get_doc(of).as_dict(no_nulls=True)} if of in wanted else {}
 	found = frappe.get_list(of, filters=[["name", "in", list(set(wanted))]], fields=["*"], limit_page_length=0)
 	hidden = _hidden(meta)
 	shown = {row["name"]: _shown(meta, row, hidden) for row in found}
@@ -49,6 +51,8 @@ def select(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 	A child table is read with its parent's permission, as Frappe has it.
 	"""
 	parent, of = body.get("parent") or "", body.get("doctype")
+	if of == portal.USER:
+		return portal.rows(filters_of(body), names(body.get("fields"), "fields", 100))
 	if parent:
 		doctype({"doctype": parent})
 		if not isinstance(of, str) or not frappe.db.exists("DocType", of, cache=True):

@@ -21,6 +21,7 @@ NEEDS = {
 
 MAKES = ("insert", "map")
 MOST_GROUPS, MOST_STEPS = 500, 50
+TOKEN_LENGTH = 140
 
 MAPPERS: Mapping[str, str] = {
 	"erpnext.selling.doctype.sales_order.sales_order.make_sales_invoice": "Sales Invoice",
@@ -86,9 +87,19 @@ class Group:
 
 	@property
 	def bearer(self) -> Step | None:
-		"""The step whose document carries the token: the main one if it makes something, else the first that does."""
+		"""The step whose document tells that the group was carried out: the main one, or the first that is made."""
 		makers = [step for step in self.steps if step.action in MAKES]
 		return next((step for step in makers if step.called == self.main), makers[0] if makers else None)
+
+	def token_of(self, step: Step) -> str:
+		"""Return the token a step's document keeps: the bearer the group's own, the others one that tells them apart.
+
+		The bridge names them alike where it works without this app.
+		"""
+		if step is self.bearer:
+			return self.token
+		index = next(at for at, one in enumerate(self.steps) if one is step)
+		return f"{self.token}-{step.called or index}"[:TOKEN_LENGTH]
 
 
 @dataclass

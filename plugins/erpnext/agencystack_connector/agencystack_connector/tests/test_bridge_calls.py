@@ -231,6 +231,30 @@ class TestApply(BridgeCase):
 			}
 		).insert()
 
+	def test_portal_users_are_the_only_users_the_bridge_makes(self):
+		email = f"{self.name('person')}@example.com".lower()
+		person = {"email": email, "first_name": "P", "user_type": "Website User", "send_welcome_email": 1}
+		answers = self.apply(
+			group(insert("User", **person)),
+			group(insert("User", **{**person, "email": f"x{email}"}, roles=[{"role": "System Manager"}])),
+			group(insert("User", **{**person, "email": f"y{email}", "user_type": "System User"})),
+			group(update("User", email, first_name="Q")),
+			group(update("User", "Administrator", first_name="Q")),
+		)
+		self.assertEqual([one["result"] for one in answers], ["done", *["refused"] * 4])
+		self.assertEqual({one["kind"] for one in answers[1:]}, {"PermissionError"})
+		self.assertEqual(frappe.get_roles(email).count("System Manager"), 0)
+		asked = {"doctype": "User", "filters": [["name", "in", [email]]], "fields": ["name", "user_type"]}
+		self.assertEqual(self.call("select", asked), (200, {"rows": [{"name": email, "user_type": "Website User"}]}))
+		self.assertEqual(self.call("select", {**asked, "fields": ["name", "api_key"]})[0], 403)
+		self.assertEqual(self.call("documents", {"doctype": "User", "names": [email]})[0], 403)
+
+	def test_settings_of_one_document_are_read_too(self):
+		frappe.set_user(setup.USER)
+		shown = reading.documents("Stock Settings", ["Stock Settings"])
+		frappe.set_user("Administrator")
+		self.assertIn("auto_insert_price_list_rate_if_missing", shown["Stock Settings"])
+
 	def test_documents_are_shown_as_rest_shows_them(self):
 		item, customer = self.item(), self.customer()
 		order = self.order(item.name)

@@ -169,7 +169,7 @@ class TestMarks(BridgeCase):
 		self.assertEqual(self.marked(), {Mark("order", order.name), Mark("product", item.name)})
 		self.assertEqual(self._bin(item.name), {"actual_qty": 8, "reserved_qty": 0})
 
-	def test_a_credit_note_is_a_refund(self):
+	def test_a_credit_note_is_about_its_order(self):
 		from erpnext.accounts.doctype.sales_invoice.sales_invoice import make_sales_return
 		from erpnext.selling.doctype.sales_order.sales_order import make_sales_invoice
 
@@ -181,7 +181,17 @@ class TestMarks(BridgeCase):
 		self.quiet()
 		credit = make_sales_return(invoice.name).insert()
 		credit.submit()
-		self.assertEqual(self.marked(), {Mark("order", order.name), Mark("refund", credit.name)})
+		self.assertEqual(self.marked(), {Mark("order", order.name)})
+
+	def test_an_amended_order_is_the_record_of_the_first(self):
+		order = self.order(self.item().name)
+		order.submit()
+		order.cancel()
+		amended = frappe.copy_doc(order)
+		amended.amended_from = order.name
+		self.quiet()
+		amended.insert()
+		self.assertEqual(self.marked(), {Mark("order", order.name), Mark("order", amended.name)})
 
 	def test_content(self):
 		page = frappe.get_doc({"doctype": "Web Page", "title": self.name("Page"), "main_section": "x"}).insert()
