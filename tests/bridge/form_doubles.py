@@ -137,8 +137,12 @@ class FakeDocuments:
             for link in document.get("links") or [{}]:
                 flat = {**document, "link_name": link.get("link_name"), "link_doctype": link.get("link_doctype")}
                 flat["emails"] = [one["email_id"] for one in document.get("email_ids") or ()]
-                if all(_matches(flat, one) for one in filters):
-                    rows.append({name.rpartition(".")[2]: flat.get(name.rpartition(".")[2]) for name in fields})
+                if not all(_matches(flat, one) for one in filters):
+                    continue
+                emails = document.get("email_ids") or [{}] if "email_ids.email_id" in fields else [{}]
+                for email in emails:
+                    whole = {**flat, "email_id": email.get("email_id", flat.get("email_id"))}
+                    rows.append({name.rpartition(".")[2]: whole.get(name.rpartition(".")[2]) for name in fields})
                 if not any("." in name for name in fields):
                     break
         return rows
@@ -204,7 +208,8 @@ def _resolved(value: Any, made: Mapping[str, str]) -> Any:
 def _matches(row: Mapping[str, Any], condition: Sequence[Any]) -> bool:
     name, operator, wanted = condition[-3:]
     if condition[0] == "Contact Email":
-        return str(wanted).casefold() in [one.casefold() for one in row["emails"]]
+        said = [str(one).casefold() for one in (wanted if operator == "in" else [wanted])]
+        return any(one.casefold() in said for one in row["emails"])
     value = row.get(name)
     if operator == "is":
         return bool(value) is (wanted == "set")

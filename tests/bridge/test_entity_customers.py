@@ -245,8 +245,11 @@ def test_customers_of_erpnext_are_found_by_address_whatever_its_case(documents: 
     documents.put("Contact", erpnext("contact"))
     form = CustomerOnErpNext(documents, ACCOUNTING)
     email = erpnext("contact")["email_ids"][0]["email_id"]
-    assert form.candidates({"email": email.upper()}) == ["Acme Ltd"]
-    assert form.candidates({"email": None}) == ()
+    assert email == email.lower()
+    documents.tables["Contact"]["Jane Roe-Acme Ltd"]["email_ids"][0]["email_id"] = email.upper()
+    asked = [{"email": email}, {"email": None}, {"email": "nobody@example.test"}]
+    assert form.candidates_of(asked) == [("Acme Ltd",), (), ()]
+    assert form.candidates({"email": email}) == ("Acme Ltd",)
     seen = form.read(["Acme Ltd"])["Acme Ltd"].fields
     assert (seen["company"], seen["first_name"], seen["last_name"]) == ("Acme Ltd", "Jane", "Roe")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from agencystack.bridge.settings import CustomField
 from agencystack.bridge.side import Action, Result
 from agencystack.bridge.sides.erpnext.documents import Saved, Step
 from agencystack.bridge.sides.wordpress.records import Kind, Write, Written
+from agencystack.bridge.tokens import new_token
 from tests.bridge.form_doubles import ACCOUNTING, FakeDocuments, FakeRecords, erpnext, operation, shop
 
 
@@ -478,6 +479,21 @@ def test_fields_of_the_agencys_own(records: FakeRecords, documents: FakeDocument
     assert other.read(["SKU-001"])["SKU-001"].fields["size"] == "4"
     other.apply([operation("product", {"size": "XL"}, "SKU-001")])
     assert documents.tables["Item"]["SKU-001"]["custom_size"] == "XL"
+
+
+def test_many_skus_are_searched_at_once(records: FakeRecords) -> None:
+    ids = [records.put(Kind.PRODUCT, {**shop("product"), "id": at, "sku": f"S-{at}"}) for at in range(1, 60)]
+    found = on_shop(records).candidates_of([{"sku": f"s-{at}"} for at in range(1, 60)] + [{"sku": None}])
+    assert found == [*([one] for one in ids), []]
+    assert len(records.searches) == 2
+
+
+@pytest.mark.parametrize(("created", "token"), [("2026-11-22T18:20:17", True), ("2026-12-22T18:20:17", False)])
+def test_a_copy_of_a_product_of_ours_is_a_product_of_its_own(records: FakeRecords, created: str, token: bool) -> None:
+    ours = new_token(datetime(2026, 11, 22, 18, 20, tzinfo=UTC))
+    meta = [{"key": "_agencystack_token", "value": ours}]
+    id_ = records.put(Kind.PRODUCT, {**shop("product"), "meta_data": meta, "date_created_gmt": created})
+    assert on_shop(records).read([id_])[id_].token == (ours if token else "")
 
 
 def test_a_sku_with_a_comma_is_not_searched_as_two(records: FakeRecords) -> None:

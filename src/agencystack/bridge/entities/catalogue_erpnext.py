@@ -114,6 +114,20 @@ class CatalogueOnErpNext(SharedErpNextForm):
         sku = fields.get("sku")
         return [[["item_code", "=", safe_name(sku)]]] if isinstance(sku, str) and sku else []
 
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return the Items of that SKU."""
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return the Items of each SKU, asked for at once."""
+        codes = [safe_name(str(fields.get("sku") or "")) for fields in many]
+        wanted = sorted({one for one in codes if one})
+        filters = [*self.which, ["item_code", "in", wanted]]
+        found: dict[str, list[str]] = {}
+        for row in self.documents.select(self.doctype, filters, ["name", "item_code"]) if wanted else ():
+            found.setdefault(str(row["item_code"]).casefold(), []).append(str(row["name"]))
+        return [found.get(code.casefold(), []) if code else [] for code in codes]
+
     def objection(self, operation: Operation, native: Native | None) -> Objection | None:
         """Stop what ERPNext cannot do to an Item."""
         sku = operation.fields.get("sku")

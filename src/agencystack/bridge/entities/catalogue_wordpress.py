@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -15,9 +15,12 @@ from agencystack.bridge.entities.stock import Imported, shop_values, with_held
 from agencystack.bridge.record import Fields, Observed
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.wordpress.records import Native, Records, Written
+from agencystack.bridge.tokens import token_time
 
 _IMAGE_FIELDS = {"image"}
 _FIRST_ORDER = "1"
+_SKUS = 50
+_SOON = timedelta(days=1)
 
 
 def nothing_imported(orders: Sequence[str]) -> Collection[str]:
@@ -85,8 +88,8 @@ class CatalogueOnWordPress(SharedWordPressForm):
         """Return what REST is sent for the stock, if it is among the fields."""
         return shop_values(fields["stock"], native) if "stock" in fields else {}
 
-    def searches(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """Return the search for a SKU."""
+    def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
+        """Find the product of that SKU. ``?sku=`` is a list split at commas: a SKU with one is searched by part."""
         sku = normal.line(fields.get("sku"))
         if not sku:
             return []
@@ -94,13 +97,28 @@ class CatalogueOnWordPress(SharedWordPressForm):
 
     def candidates(self, fields: Fields) -> Sequence[str]:
         """Return the products of exactly that SKU; WooCommerce and ERPNext compare without case, and so is it here."""
-        wanted = (normal.line(fields.get("sku")) or "").casefold()
-        return [
-            str(one["id"])
-            for search in self.search_for(fields)
-            for one in self.records.search(self.kind, search)
-            if (normal.line(one.get("sku")) or "").casefold() == wanted and self.shared(one)
-        ]
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return the products of exactly each SKU, with as few searches as REST allows."""
+        wanted = [(normal.line(fields.get("sku")) or "").casefold() for fields in many]
+        plain = sorted({sku for sku in wanted if sku and "," not in sku})
+        searches = [{"sku": ",".join(plain[at : at + _SKUS])} for at in range(0, len(plain), _SKUS)]
+        searches += [{"search_sku": sku} for sku in sorted(set(wanted)) if "," in sku]
+        found: dict[str, list[str]] = {}
+        for search in searches:
+            for one in self.records.search(self.kind, search):
+                if self.shared(one):
+                    found.setdefault((normal.line(one.get("sku")) or "").casefold(), []).append(str(one["id"]))
+        return [found.get(sku, []) if sku else [] for sku in wanted]
+
+    def observed(self, id_: str, native: Native | None) -> Observed:
+        """Return a product as the bridge sees it; a token much older than the product came with a copy of ours.
+
+        WooCommerce's "duplicate" copies all meta, the token too; the copy is a product of its own.
+        """
+        seen = super().observed(id_, native)
+        return replace(seen, token="") if seen.token and _copied(seen) else seen
 
     def objection(self, operation: Operation, native: Native | None) -> Objection | None:
         """Stop a stock push to a product that could not be read: what is held of it is not known."""
@@ -151,3 +169,11 @@ class CatalogueOnWordPress(SharedWordPressForm):
 
 
 _IMAGE_REFUSED = "WooCommerce refused the image"
+
+
+def _copied(seen: Observed) -> bool:
+    try:
+        made, meant = datetime.fromisoformat(seen.created).replace(tzinfo=UTC), token_time(seen.token)
+    except ValueError:
+        return False
+    return made - meant > _SOON

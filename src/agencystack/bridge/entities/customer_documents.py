@@ -50,6 +50,27 @@ def related(documents: Documents, customers: Sequence[Document]) -> Mapping[str,
     return found
 
 
+def customers_of(documents: Documents, emails: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the names of Customers by the e-mail addresses their Contacts have.
+
+    Args:
+        documents: the way to ERPNext's documents.
+        emails: canonical addresses; MariaDB compares without case.
+    """
+    if not emails:
+        return {}
+    has: list[Any] = [["Contact Email", "email_id", "in", list(emails)]]
+    contacts: dict[str, set[str]] = {}
+    for row in documents.select("Contact", has, ["name", "email_ids.email_id"]):
+        contacts.setdefault(str(row["name"]), set()).add(str(row.get("email_id") or "").lower())
+    linked: list[Any] = [["name", "in", sorted(contacts)], ["Dynamic Link", "link_doctype", "=", "Customer"]]
+    found: dict[str, set[str]] = {}
+    for row in documents.select("Contact", linked, ["name", _LINKED]) if contacts else ():
+        for email in contacts[str(row["name"])] if row.get("link_name") else ():
+            found.setdefault(email, set()).add(str(row["link_name"]))
+    return {email: tuple(sorted(names)) for email, names in found.items()}
+
+
 def version(customer: Document, parts: Mapping[str, Sequence[Document]]) -> str:
     """Return the version of a customer with all that hangs on it: a change of the Contact alone moves it too."""
     kept = {called: [str(one["name"]), str(one["modified"])] for called, rows in parts.items() for one in rows}

@@ -94,12 +94,13 @@ class CustomerOnErpNext(SharedErpNextForm):
 
     def candidates(self, fields: Fields) -> Sequence[str]:
         """Return the Customers of whom a Contact has that e-mail address, whatever its case."""
-        email = fields.get("email")
-        if not isinstance(email, str):
-            return ()
-        linked = [["Contact Email", "email_id", "=", email], ["Dynamic Link", "link_doctype", "=", _CUSTOMER]]
-        rows = self.documents.select("Contact", linked, ["name", "links.link_name"])
-        return sorted({str(one["link_name"]) for one in rows if one.get("link_name")})
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return the Customers of each e-mail address, asked for at once."""
+        emails = [str(fields.get("email") or "") for fields in many]
+        found = parts.customers_of(self.documents, sorted({one for one in emails if one}))
+        return [found.get(one, ()) for one in emails]
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
         """Customers are found by their Contacts: see :meth:`candidates`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from agencystack.bridge import normal
@@ -73,10 +72,6 @@ class ProductOnWordPress(CatalogueOnWordPress):
             values["images"] = images.new_images(fields["image"], there.get("images") or ())
             meta.append({"key": images.SOURCE_META, "value": fields["image"]})
         return {**values, "meta_data": meta} if meta else values
-
-    def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """Find the product of that SKU. ``?sku=`` is a list split at commas: a SKU with one is searched by part."""
-        return self.searches(fields)
 
     def objection(self, operation: Operation, native: Native | None) -> Objection | None:
         """Stop what would destroy variations: WooCommerce drops them at once (wc-prod-variable-to-simple.json)."""

@@ -68,10 +68,6 @@ class VariationOnWordPress(CatalogueOnWordPress):
             values["meta_data"] = [{"key": images.SOURCE_META, "value": url}]
         return values
 
-    def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """Find the variation of that SKU."""
-        return self.searches(fields)
-
     def parent(self, operation: Operation) -> str:
         """Return the product a variation is made for."""
         product = operation.fields.get("product")
