@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from agencystack.bridge.record import SideName
-from agencystack.bridge.store.sql import chunks, insert, moment
+from agencystack.bridge.store.sql import insert, moment
 from agencystack.bridge.store.tables import audit
 
 
@@ -53,8 +53,8 @@ class Audits:
 
     def add(self, events: Sequence[Event], now: int) -> None:
         """Note what happened."""
-        for some in chunks(events):
-            self._connection.execute(insert(self._connection, audit).values([self._row(one, now) for one in some]))
+        if events:
+            self._connection.execute(insert(self._connection, audit), [self._row(one, now) for one in events])
 
     def of_link(self, link: str, *, limit: int = 200) -> list[Event]:
         """Return what happened to a pair, newest last."""

@@ -84,16 +84,18 @@ class Inbox:
             eager: what already waits is looked at now; else it keeps its time.
         """
         unique = sorted(set(records))
-        for some in chunks(unique):
-            statement = insert(self._connection, inbox).values([self._row(side, *one, reason, now) for one in some])
-            new = statement.excluded
-            sooner = case((inbox.c.not_before < new.not_before, inbox.c.not_before), else_=new.not_before)
-            changes = {"generation": inbox.c.generation + 1} if eager else {"generation": inbox.c.generation}
-            if eager:
-                changes |= {"reason": new.reason, "attempts": 0, "not_before": sooner, "waits_for": None}
-            self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["pairing", "side", "entity", "record"], set_=changes)
-            )
+        if not unique:
+            return 0
+        statement = insert(self._connection, inbox)
+        new = statement.excluded
+        sooner = case((inbox.c.not_before < new.not_before, inbox.c.not_before), else_=new.not_before)
+        changes = {"generation": inbox.c.generation + 1} if eager else {"generation": inbox.c.generation}
+        if eager:
+            changes |= {"reason": new.reason, "attempts": 0, "not_before": sooner, "waits_for": None}
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["pairing", "side", "entity", "record"], set_=changes),
+            [self._row(side, *one, reason, now) for one in unique],
+        )
         return len(unique)
 
     def claim(self, worker: str, entities: Sequence[str], now: int, until: int, limit: int) -> list[Hint]:

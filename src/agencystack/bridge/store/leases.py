@@ -31,19 +31,21 @@ class Leases:
 
     def take(self, keys: Sequence[str], owner: str, number: int, now: int, until: int) -> set[str]:
         """Take the leases that are free (or this owner's, from before it died), and return their keys."""
-        taken: set[str] = set()
-        for some in chunks(sorted(keys)):
-            statement = insert(self._connection, lease).values(
-                [
-                    {"pairing": self._pairing, "key": key, "owner": owner, "fence": number, "until": until}
-                    for key in some
-                ]
-            )
-            free = or_(lease.c.until < now, lease.c.owner == owner)
-            takes = {"owner": statement.excluded.owner, "fence": number, "until": until}
-            statement = statement.on_conflict_do_update(index_elements=["pairing", "key"], set_=takes, where=free)
-            taken |= set(self._connection.execute(statement.returning(lease.c.key)).scalars())
-        return taken
+        if not keys:
+            return set()
+        statement = insert(self._connection, lease)
+        new = statement.excluded
+        free = or_(lease.c.until < now, lease.c.owner == new.owner)
+        statement = statement.on_conflict_do_update(
+            index_elements=["pairing", "key"],
+            set_={"owner": new.owner, "fence": new.fence, "until": new.until},
+            where=free,
+        )
+        rows = [
+            {"pairing": self._pairing, "key": key, "owner": owner, "fence": number, "until": until}
+            for key in sorted(keys)
+        ]
+        return set(self._connection.execute(statement.returning(lease.c.key), rows).scalars())
 
     def guard(self, keys: Sequence[str], number: int, until: int | None = None) -> None:
         """Make sure the leases are still ours until this transaction ends, and prolong them if asked.

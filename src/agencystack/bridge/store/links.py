@@ -112,12 +112,10 @@ class Links:
 
     def add(self, new: Sequence[Link], now: int) -> set[str]:
         """Insert links, and return the ids of those whose records were not linked already."""
-        added: set[str] = set()
-        for some in chunks(new):
-            rows = [self._row(one, now) for one in some]
-            statement = insert(self._connection, link).values(rows).on_conflict_do_nothing().returning(link.c.id)
-            added |= set(self._connection.execute(statement).scalars())
-        return added
+        if not new:
+            return set()
+        statement = insert(self._connection, link).on_conflict_do_nothing().returning(link.c.id)
+        return set(self._connection.execute(statement, [self._row(one, now) for one in new]).scalars())
 
     def save(self, changed: Sequence[Link], now: int) -> None:
         """Store links as they are now."""

@@ -33,14 +33,17 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
     """Insert rows; one whose key is there already takes the new values."""
-    for some in chunks(rows):
-        statement = insert(connection, table).values(list(some))
-        changed = {name: statement.excluded[name] for name in some[0] if name not in key}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=list(key), set_=changed)
-            if changed
-            else statement.on_conflict_do_nothing(index_elements=list(key))
-        )
+    if not rows:
+        return
+    statement = insert(connection, table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    # One statement with many rows of parameters: a statement that holds the rows is compiled anew each time.
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+        if changed
+        else statement.on_conflict_do_nothing(index_elements=list(key)),
+        [dict(row) for row in rows],
+    )
 
 
 def millis(when: datetime) -> int:
