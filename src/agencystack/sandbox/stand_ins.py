@@ -153,6 +153,7 @@ class StandIns:
             self.url(client, "wordpress"),
             name=f"{client.capitalize()} shop",
             admin_email=f"admin@{domain_of(client)}",
+            shop_password=self._credentials.ensure(f"{client}/wordpress/application-password"),
         )
 
     def url(self, client: str, name: str) -> str:

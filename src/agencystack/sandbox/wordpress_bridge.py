@@ -29,7 +29,7 @@ def bridge(store: Store, _args: Mapping[str, Any]) -> Any:
         "hook_url": kept.get("hook_url", ""),
         "keys": [key["id"] for key in kept.get("keys", [])],
         "entities": kept.get("entities", {}),
-        "instance": _instance(store),
+        "instance": instance_of(store),
         "epoch": 0,
         "user": USER if kept else "",
         "backlog": 0,
@@ -44,7 +44,8 @@ def write_bridge(store: Store, args: Mapping[str, Any]) -> Any:
     return bridge(store, {})
 
 
-def _instance(store: Store) -> str:
+def instance_of(store: Store) -> str:
+    """Return the id the site was given when our plugin was installed."""
     if not (kept := store.get_option(INSTANCE_OPTION, "")):
         kept = secrets.token_hex(16)
         store.set_option(INSTANCE_OPTION, kept)

@@ -15,10 +15,12 @@ from starlette.types import Scope
 
 from agencystack.sandbox import wordpress_health
 from agencystack.sandbox.interpreter import python_for_products
+from agencystack.sandbox.shop_site import ShopSite
 from agencystack.sandbox.wordpress import all_can_enter, unprivileged_user
 from agencystack.sandbox.wordpress_login import LoginPages
 from agencystack.sandbox.wordpress_store import SiteData, User
 from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.secrets import Secret
 
 _WP_CONFIG = "<?php\n/** Written by AgencyStack's sandbox: a stand-in, no PHP runs here. */\n$table_prefix = 'wp_';\n"
 
@@ -41,9 +43,21 @@ class WordPressStandIn:
         name: title of the site.
         admin_email: the administrator's address.
         wordpress_org: whether plugins can be downloaded.
+        shop_password: application password of its administrator; with one it has WooCommerce.
     """
 
-    def __init__(self, directory: Path, url: str, *, name: str, admin_email: str, wordpress_org: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        url: str,
+        *,
+        name: str,
+        admin_email: str,
+        wordpress_org: bool = True,
+        shop_password: Secret | None = None,
+    ) -> None:
+        self._shop_password = shop_password
+        self._shop: ShopSite | None = None
         self._directory = directory.absolute()
         admin = User(id=1, login="admin", email=admin_email, name="admin", roles=["administrator"])
         self._data = SiteData(url=url, name=name, admin_email=admin_email, wordpress_org=wordpress_org, users=[admin])
@@ -56,8 +70,9 @@ class WordPressStandIn:
     @property
     def app(self) -> Starlette:
         """The REST root and the pages people log in by."""
-        rest = [Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root)]
-        return Starlette(routes=[_ByQuery("/", self._root), *rest, *LoginPages(self.path).routes])
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        rest = [Route("/wp-json", self._root), Route("/wp-json/{rest:path}", self._root, methods=methods)]
+        return Starlette(routes=[_ByQuery("/", self._root, methods=methods), *rest, *LoginPages(self.path).routes])
 
     def up(self) -> None:
         """Make the folder; a site that is there keeps what it holds.
@@ -81,6 +96,11 @@ class WordPressStandIn:
         (self._directory / "lock").touch()
         self._own()
 
+    def _open_shop(self) -> ShopSite | None:
+        if self._shop is None and self._shop_password is not None:
+            self._shop = ShopSite(self.path, self._data.url, self._shop_password.reveal())
+        return self._shop
+
     def _own(self) -> None:
         user = unprivileged_user()
         if os.geteuid() != 0 or user is None:
@@ -99,6 +119,8 @@ class WordPressStandIn:
         route = "/" + (request.path_params.get("rest") or request.query_params.get("rest_route", "").lstrip("/"))
         if route == wordpress_health.ROUTE:
             return await run_in_threadpool(wordpress_health.answer, self.path, request)
+        if route != "/" and (shop := self._open_shop()):
+            return await run_in_threadpool(shop.answer, request, f"/wp-json{route}", await request.body())
         if route != "/":
             return wordpress_health.no_route()
         return JSONResponse(
