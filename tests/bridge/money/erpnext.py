@@ -131,7 +131,7 @@ class Books:
         order = self.tables["Sales Order"][source]
         names = ("customer", "currency", "conversion_rate", "selling_price_list", "plc_conversion_rate", "taxes")
         rows = [
-            {**row, "name": f"{source}-{at}", "so_detail": row.get("name"), "sales_order": source}
+            {**row, "name": f"{source} invoiced {at}", "so_detail": row.get("name"), "sales_order": source}
             for at, row in enumerate(order["items"])
         ]
         return {**told, **{name: order.get(name) for name in names}, "items": rows, "outstanding_amount": 1}
@@ -146,6 +146,7 @@ class Books:
             name = str(values.get("name") or f"{step.doctype} {next(self._numbers)}")
             values |= {"name": name, "docstatus": 0, "agencystack_token": token, "creation": name, "modified": "1"}
             values = {key: _named(value, made) for key, value in values.items()}
+            values["items"] = [{"name": f"{name} {at}", **row} for at, row in enumerate(values.get("items", ()))]
             there[name] = totalled(values, self.digits) if values.get("items") else values
         elif step.action == "update":
             document = {**there[name], **step.values}

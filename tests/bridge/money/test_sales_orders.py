@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from agencystack.bridge.entities.order import wanted
 from agencystack.bridge.entities.order_erpnext import OrderOnErpNext
 from agencystack.bridge.entities.order_wordpress import OrderOnWordPress
 from agencystack.bridge.record import Fields, Presence, Ref, exchanged, same
-from agencystack.bridge.settings import Guests
+from agencystack.bridge.settings import CustomField, Guests
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from tests.bridge.money.erpnext import Books
 from tests.bridge.money.making import FULL, LOW, accounting, books, native
@@ -321,3 +322,22 @@ def test_one_order_that_waits_keeps_no_other_from_being_imported() -> None:
 
 def test_books_of_tests_are_what_forms_ask_for() -> None:
     assert isinstance(Bookkeeping().books, Books)
+
+
+def test_fields_of_the_agencys_own_travel_with_an_order() -> None:
+    custom = {"gift": CustomField(wordpress="_gift", erpnext="custom_gift")}
+    erp = Bookkeeping()
+    erp.form.custom = custom
+    erp.create(ordered(), gift="yes")
+    assert erp.order["custom_gift"] == "yes"
+    assert erp.form.read(["WC-shop-5"])["WC-shop-5"].fields["gift"] == "yes"
+    erp.update("WC-shop-5", gift="no")
+    assert erp.order["custom_gift"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("status", "made"),
+    [("pending", False), ("failed", False), ("cancelled", False), ("on-hold", True), ("processing", True), ("x", True)],
+)
+def test_an_abandoned_checkout_is_no_order(status: str, made: bool) -> None:
+    assert wanted({"status": status}) is made

@@ -10,7 +10,7 @@ import pytest
 
 from agencystack.bridge.entities.order_wordpress import DRAFT, OrderOnWordPress
 from agencystack.bridge.record import Presence, Ref
-from agencystack.bridge.settings import Guests
+from agencystack.bridge.settings import CustomField, Guests
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.wordpress.records import TOKEN_META, Kind, Write, Written
 from tests.bridge.money.making import FULL, native
@@ -221,3 +221,12 @@ def test_lines_of_a_placed_order_are_not_rewritten() -> None:
     assert outcome.result is Result.REFUSED
     assert "changed in ERPNext" in outcome.message
     assert shop.records.writes == []
+
+
+def test_fields_of_the_agencys_own_are_meta() -> None:
+    custom = {"gift": CustomField(wordpress="_gift", erpnext="custom_gift")}
+    order = ordered(meta_data=[{"key": "_gift", "value": "yes"}])
+    shop = OrderOnWordPress(Woo([order]), "shop", custom=custom)  # type: ignore[arg-type]
+    assert shop.read(["5"])["5"].fields["gift"] == "yes"
+    made(shop, Operation(TOKEN, "order", Action.UPDATE, "5", {"gift": "no"}, seen(order)))
+    assert shop.records.writes[0].values == {"meta_data": [{"key": "_gift", "value": "no"}]}  # type: ignore[attr-defined]

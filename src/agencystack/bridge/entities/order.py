@@ -13,7 +13,7 @@ from typing import Any, cast
 from agencystack.bridge.entities import order_status
 from agencystack.bridge.entity import Deletion, Direction, Entity, Field, Policy
 from agencystack.bridge.money import Unit
-from agencystack.bridge.record import SideName, Value
+from agencystack.bridge.record import Fields, SideName, Value
 
 SHOP = SideName.WORDPRESS
 
@@ -62,6 +62,18 @@ ORDER = Entity(
 Of ``payment``: ``method, title, transaction, paid``. Of ``billing`` and ``shipping_address``: WooCommerce's own names,
 which are ``first_name, last_name, company, address_1, address_2, city, state, postcode, country, email, phone``.
 """
+
+
+_NOTHING_BOUGHT = frozenset({order_status.PENDING, order_status.FAILED, order_status.CANCELLED})
+
+
+def wanted(fields: Fields) -> bool:
+    """Tell whether an order that only one side has is to be made on the other.
+
+    Checkouts that were abandoned, failed or ran out of time are none: ERPNext would fill with drafts nobody wants.
+    What was made stays in step, whatever becomes of it.
+    """
+    return fields.get("status") not in _NOTHING_BOUGHT
 
 
 def rows(content: Value, name: str) -> Sequence[Mapping[str, Any]]:

@@ -11,11 +11,13 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
 from agencystack.bridge.entities.order import total
 from agencystack.bridge.entities.order_address import as_text, from_document
+from agencystack.bridge.entities.order_amendments import STANDS_FOR, amendments
 from agencystack.bridge.entities.order_document import Rates, amounts, day, goods_of, header
 from agencystack.bridge.entities.order_invoice import invoice_steps
 from agencystack.bridge.entities.order_kept import KEPT_FIELD, kept, recalled
 from agencystack.bridge.entities.order_lookup import Lookup
 from agencystack.bridge.entities.order_read import content, customer_of
+from agencystack.bridge.entities.shared import Custom, of_custom
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
 from agencystack.bridge.money import Unit
@@ -25,11 +27,10 @@ from agencystack.bridge.side import Action, Operation
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Group, Made, Step
 from agencystack.bridge.sides.erpnext.form import Native
 
-STATUS_FIELD, NOTE_FIELD = "agencystack_status", "agencystack_note"
+NOTE_FIELD = "agencystack_note"
 _SALES_ORDER = "Sales Order"
 _TAKEN = frozenset({order_status.ON_HOLD, order_status.PROCESSING, order_status.COMPLETED, order_status.REFUNDED})
 """Orders that bind goods: the others may still be paid, or never will."""
-_MOST_AMENDMENTS = 20
 
 
 class OrderOnErpNext(WaitingErpNextForm):
@@ -40,13 +41,23 @@ class OrderOnErpNext(WaitingErpNextForm):
         accounting: how the books are kept.
         site: the pairing's short name: Sales Orders of the shop are ``WC-<site>-<id>``.
         guests: who an order without an account belongs to.
+        custom: further fields, by canonical name.
     """
 
     entity = "order"
     doctype = _SALES_ORDER
 
-    def __init__(self, documents: Documents, accounting: Accounting, site: str, guests: Guests | None = None) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        accounting: Accounting,
+        site: str,
+        guests: Guests | None = None,
+        *,
+        custom: Custom | None = None,
+    ) -> None:
         super().__init__(documents)
+        self.custom = dict(custom or {})
         self.accounting, self.site = accounting, site
         self.guests = guests or Guests()
         self.lookup = Lookup(documents, accounting)
@@ -55,10 +66,8 @@ class OrderOnErpNext(WaitingErpNextForm):
 
     def natives(self, names: Sequence[str]) -> Mapping[str, Native]:
         """Return Sales Orders by name, each as its newest amendment says."""
-        found = dict(super().natives(names))
-        for name, amended in self._amendments(found).items():
-            found[name] = amended
-        return found
+        found = super().natives(names)
+        return {**found, **amendments(self.documents, found, super().natives)}
 
     def gather(self, documents: Sequence[Document]) -> Mapping[str, Mapping[str, Sequence[Document]]]:
         """Return which of their items are variants, and their addresses."""
@@ -70,7 +79,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         An amendment stands for the document it amends, not for itself.
         """
         document = native.document
-        if document.get("amended_from") and not document.get("agencystack_amended"):
+        if document.get("amended_from") and not document.get(STANDS_FOR):
             return Presence.GONE
         typed = not born_in_shop(document) and int(document.get("docstatus") or 0) == 0
         return Presence.GONE if typed else Presence.PRESENT
@@ -93,6 +102,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             "shipping_address": from_document(native, "shipping_address_name", "shipping_address", as_it_is=shop),
             "note": normal.text(document.get(NOTE_FIELD)),
             "status": order_status.said_by(document, shop, self.accounting.statuses),
+            **{name: of_custom(document.get(one.erpnext)) for name, one in self.custom.items()},
             **still,
         }
 
@@ -159,7 +169,8 @@ class OrderOnErpNext(WaitingErpNextForm):
             **header(fields, self.accounting, key, rates),
             **goods,
             **self._texts(fields),
-            STATUS_FIELD: status,
+            **self._own(fields),
+            order_status.STATUS_FIELD: status,
         }
         values[KEPT_FIELD] = kept(fields, values)
         steps = [Step("insert", self.doctype, values=values, called="main")]
@@ -184,9 +195,9 @@ class OrderOnErpNext(WaitingErpNextForm):
                 "the address of this order was changed in the shop after its Sales Order was submitted",
                 "amend the Sales Order (Cancel, Amend), or tell those who deliver",
             )
-        values |= changed
+        values |= changed | self._own(fields)
         if "status" in fields:
-            values[STATUS_FIELD] = self._target(fields)[0]
+            values[order_status.STATUS_FIELD] = self._target(fields)[0]
         if int(document.get("docstatus") or 0) == 2:
             return []
         if born_in_shop(document):
@@ -302,6 +313,9 @@ class OrderOnErpNext(WaitingErpNextForm):
             told[NOTE_FIELD] = fields["note"] or ""
         return told
 
+    def _own(self, fields: Fields) -> dict[str, Any]:
+        return {one.erpnext: fields[name] for name, one in self.custom.items() if name in fields}
+
     def _shop_id(self, document: Document) -> str | None:
         pattern = rf"WC-{re.escape(self.site)}-(\d+)"
         for name in ("name", "po_no"):
@@ -309,33 +323,10 @@ class OrderOnErpNext(WaitingErpNextForm):
                 return found.group(1)
         return None
 
-    def _amendments(self, found: Mapping[str, Native]) -> Mapping[str, Native]:
-        newest: dict[str, Native] = {}
-        wanted = {name: name for name, one in found.items() if int(one.document.get("docstatus") or 0) == 2}
-        for _ in range(_MOST_AMENDMENTS):
-            if not wanted:
-                break
-            filters = [["amended_from", "in", sorted(wanted)]]
-            listed = self.documents.select(self.doctype, filters, ["name", "amended_from"])
-            origins = {str(one["name"]): wanted[str(one["amended_from"])] for one in listed}
-            natives = super().natives(sorted(origins))
-            wanted = {}
-            for name, native in natives.items():
-                newest[origins[name]] = _amended(found[origins[name]], native)
-                if int(native.document.get("docstatus") or 0) == 2:
-                    wanted[name] = origins[name]
-        return newest
-
 
 def born_in_shop(document: Document) -> bool:
     """Tell whether a Sales Order came from the shop: then the bridge made it, and left its token."""
     return bool(document.get(TOKEN_FIELD))
-
-
-def _amended(origin: Native, amendment: Native) -> Native:
-    kept = {name: origin.document.get(name) for name in (TOKEN_FIELD, "creation")}
-    label = amendment.document.get(STATUS_FIELD) or origin.document.get(STATUS_FIELD)
-    return replace(amendment, document={**amendment.document, **kept, STATUS_FIELD: label, "agencystack_amended": True})
 
 
 def _kept_anew(fields: Fields, document: Document) -> dict[str, Any]:

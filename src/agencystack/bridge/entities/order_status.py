@@ -27,6 +27,9 @@ RANK: Mapping[str, int] = {
 """WooCommerce's own statuses, by how far an order is. Cancelled is below completed: goods that left have left."""
 
 ENDS = frozenset({CANCELLED, COMPLETED, REFUNDED})
+STATUS_FIELD = "agencystack_status"
+"""Custom field of Sales Orders: what the shop last said."""
+
 UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 """A customer is still typing, or a program is still saving: no order yet."""
 
@@ -60,7 +63,7 @@ def said_by(document: Mapping[str, Any], born_in_shop: bool, mapped: Mapping[str
         born_in_shop: it came from the shop: that it was submitted then says nothing about payment.
         mapped: standard status by custom one (settings).
     """
-    told, own = str(document.get("agencystack_status") or ""), _own(document, born_in_shop)
+    told, own = str(document.get(STATUS_FIELD) or ""), _own(document, born_in_shop)
     standard = mapped.get(told, told)
     if not told:
         return own

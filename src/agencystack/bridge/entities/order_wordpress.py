@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
-from agencystack.bridge.entities.guests import BY_EMAIL, BY_ORDER, accounts_of
+from agencystack.bridge.entities.guests import accounts_of
 from agencystack.bridge.entities.order import rows, total
+from agencystack.bridge.entities.order_shop import ADDRESS, address, content, customer, email_of, looks_half_written
+from agencystack.bridge.entities.shared import Custom, meta_of, of_custom
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.money import NotExact, Unit
 from agencystack.bridge.record import Fields, Observed, Presence, Ref, Value
@@ -22,9 +24,6 @@ from agencystack.bridge.sides.wordpress.records import Kind, Native, Records, Wr
 DRAFT = "checkout-draft"
 """Nobody sees such an order, nothing is mailed or taken from stock, and WooCommerce deletes what stays in it."""
 
-_NAMES = ("first_name", "last_name", "company")
-_PLACES = ("address_1", "address_2", "city", "state", "postcode", "country")
-_ADDRESS = (*_NAMES, *_PLACES, "email", "phone")
 _UNCOUNTED = {"key": "_order_stock_reduced", "value": "yes"}
 """The Sales Order has taken the stock already, and ERPNext's stock reaches the shop by itself."""
 
@@ -38,13 +37,17 @@ class OrderOnWordPress(WordPressForm):
         records: the way to its records.
         site: the pairing's short name; names of Sales Orders begin with it.
         guests: who an order without an account belongs to.
+        custom: further fields, by canonical name.
     """
 
     entity = "order"
     kind = Kind.ORDER
 
-    def __init__(self, records: Records, site: str, guests: Guests | None = None) -> None:
+    def __init__(
+        self, records: Records, site: str, guests: Guests | None = None, *, custom: Custom | None = None
+    ) -> None:
         super().__init__(records)
+        self.custom = dict(custom or {})
         self.site = site
         self.guests = guests or Guests()
         self._accounts: dict[str, str] = {}
@@ -64,12 +67,14 @@ class OrderOnWordPress(WordPressForm):
         found = super().presence(native)
         if found is not Presence.PRESENT:
             return found
-        unfinished = native.get("status") in order_status.UNFINISHED or _looks_half_written(native)
+        unfinished = native.get("status") in order_status.UNFINISHED or looks_half_written(native)
         return Presence.HALF if unfinished else found
 
     def fields(self, native: Native) -> Fields:
         """Return the canonical values of an order."""
+        meta = meta_of(native) if self.custom else {}
         return {
+            **{name: of_custom(meta.get(one.wordpress)) for name, one in self.custom.items()},
             "shop_id": str(native["id"]),
             "number": normal.line(native.get("number")),
             "customer": customer(native, self.guests, self._accounts),
@@ -107,8 +112,11 @@ class OrderOnWordPress(WordPressForm):
             body["customer_note"] = fields["note"] or ""
         if "status" in fields:
             body["status"] = fields["status"]
+        own = [{"key": one.wordpress, "value": fields[name]} for name, one in self.custom.items() if name in fields]
         if native is None:
-            return {**body, **_goods(fields["content"]), "status": DRAFT, "meta_data": [_UNCOUNTED]}
+            return {**body, **_goods(fields["content"]), "status": DRAFT, "meta_data": [_UNCOUNTED, *own]}
+        if own:
+            body["meta_data"] = own
         if "content" in fields:
             raise Waits(
                 "lines or amounts of this order were changed in ERPNext after it was placed in the shop",
@@ -144,7 +152,7 @@ class OrderOnWordPress(WordPressForm):
     def _learn_accounts(self, natives: Sequence[Native]) -> None:
         if self.guests.policy != "by_email":
             return
-        emails = {email for one in natives if not one.get("customer_id") and (email := _email(one))}
+        emails = {email for one in natives if not one.get("customer_id") and (email := email_of(one))}
         known = {email: id_ for email, id_ in self._accounts.items() if email not in emails}
         found = accounts_of(self.records, sorted(emails)) if emails else {}
         self._accounts = {**(known if len(known) < _MOST_ACCOUNTS else {}), **found}
@@ -173,116 +181,6 @@ class OrderOnWordPress(WordPressForm):
         return Write(token, self.kind, action, id=str(native["id"]), values=values, notify=operation.notify)
 
 
-def customer(native: Native, guests: Guests, accounts: Mapping[str, str]) -> Value:
-    """Return whose order it is: the account's, else by the guests' policy (nobody's where one customer stands for all).
-
-    Args:
-        native: the order.
-        guests: the policy.
-        accounts: accounts by e-mail address, so that a customer who was not logged in is no second one.
-    """
-    if native.get("customer_id"):
-        return Ref("customer", str(native["customer_id"]))
-    if guests.policy == "one_customer":
-        return None
-    email = _email(native)
-    if guests.policy == "by_email" and email:
-        return Ref("customer", accounts.get(email) or f"{BY_EMAIL}{email}")
-    return Ref("customer", f"{BY_ORDER}{native['id']}")
-
-
-def _email(native: Native) -> str | None:
-    return normal.email((native.get("billing") or {}).get("email"))
-
-
-def content(native: Native) -> Value:
-    """Return what was ordered and what it costs, as one value."""
-    codes = {str(one.get("rate_id")): one.get("rate_code") for one in native.get("tax_lines", ())}
-    digits = _digits(native)
-    return {
-        "lines": tuple(_line(one, codes, digits) for one in native.get("line_items", ())),
-        "shipping": tuple(
-            {
-                "id": str(one["id"]),
-                "title": normal.line(one.get("method_title")),
-                "method": normal.line(one.get("method_id")),
-                "total": normal.money(one.get("total"), digits),
-            }
-            for one in native.get("shipping_lines", ())
-        ),
-        "fees": tuple(
-            {
-                "id": str(one["id"]),
-                "name": normal.line(one.get("name")),
-                "total": normal.money(one.get("total"), digits),
-            }
-            for one in native.get("fee_lines", ())
-        ),
-        "coupons": tuple(
-            {"code": normal.line(one.get("code")), "discount": normal.money(one.get("discount"), digits)}
-            for one in native.get("coupon_lines", ())
-        ),
-        "taxes": tuple(_tax(one, digits) for one in native.get("tax_lines", ())),
-        "total": normal.money(native.get("total"), digits),
-    }
-
-
-def address(told: Mapping[str, Any] | None) -> Value:
-    """Return an address as the order holds it; ``None`` where nothing of it is filled in."""
-    found = {name: normal.line((told or {}).get(name)) for name in _ADDRESS}
-    return found if any(value for name, value in found.items() if name != "country") else None
-
-
-def _line(one: Mapping[str, Any], codes: Mapping[str, Any], digits: int) -> dict[str, Value]:
-    return {
-        "id": str(one["id"]),
-        "product": _product(one),
-        "name": normal.line(one.get("name")),
-        "sku": normal.line(one.get("sku")),
-        "quantity": normal.quantity(one.get("quantity")),
-        "subtotal": normal.money(one.get("subtotal"), digits),
-        "total": normal.money(one.get("total"), digits),
-        "taxes": tuple(
-            {"code": codes.get(str(tax.get("id"))), "amount": normal.money(tax.get("total"), digits)}
-            for tax in one.get("taxes", ())
-            if tax.get("total") not in ("", None)
-        ),
-    }
-
-
-def _tax(one: Mapping[str, Any], digits: int) -> dict[str, Value]:
-    parts = [normal.number(one.get(name)) or 0 for name in ("tax_total", "shipping_tax_total")]
-    return {
-        "code": normal.line(one.get("rate_code")),
-        "label": normal.line(one.get("label")),
-        "percent": normal.quantity(one.get("rate_percent")),
-        "compound": bool(one.get("compound")),
-        "amount": normal.money(sum(parts), digits),
-    }
-
-
-def _product(one: Mapping[str, Any]) -> Value:
-    if one.get("variation_id"):
-        return Ref("variation", str(one["variation_id"]))
-    return Ref("product", str(one["product_id"])) if one.get("product_id") else None
-
-
-def _digits(native: Native) -> int:
-    """Return how many digits an order's amounts have: as many as WooCommerce shows, and at least the currency's.
-
-    The shop's setting decides, not the currency (``wc-money-*-JPY-order-on-CHF-shop``): 52.34 yen must be seen as such.
-    """
-    shown = str(native.get("total") or "")
-    return max(len(shown.partition(".")[2]), normal.digits_of(str(native.get("currency") or "")))
-
-
-def _looks_half_written(native: Native) -> bool:
-    priced = [*native.get("line_items", ()), *native.get("shipping_lines", ()), *native.get("fee_lines", ())]
-    if normal.number(native.get("total")) != 0:
-        return False
-    return not priced or sum(normal.number(one.get("total")) or 0 for one in priced) > 0
-
-
 def _account(ref: Value) -> int:
     return int(ref.id) if isinstance(ref, Ref) and ref.id.isdigit() else 0
 
@@ -290,7 +188,7 @@ def _account(ref: Value) -> int:
 def _sent_address(told: Value) -> dict[str, Any]:
     if not isinstance(told, Mapping):
         return {}
-    return {name: told.get(name) or "" for name in _ADDRESS if name in told and (name != "email" or told[name])}
+    return {name: told.get(name) or "" for name in ADDRESS if name in told and (name != "email" or told[name])}
 
 
 def _goods(told: Value) -> dict[str, Any]:
