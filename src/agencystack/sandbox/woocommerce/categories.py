@@ -46,8 +46,10 @@ class Categories:
         schema.check_all(_CHECKS, body)
         if body.get("name") is None:
             raise RestError("rest_missing_callback_param", "Missing parameter(s): name", params=["name"])
+        if not body["name"]:
+            raise RestError("empty_term_name", "A name is required for this term.")
         name, parent = name_of_term(body["name"]), self._parent(body)
-        self._refuse_twice(name, parent, 0)
+        self._refuse_twice(name, parent)
         made = category(
             self._state.number("term"), name, self._free_slug(slug_of(body.get("slug") or body["name"])), parent
         )
@@ -62,7 +64,6 @@ class Categories:
         parent = self._parent(body) if body.get("parent") is not None else term["parent"]
         if self._within(parent, term["id"]):
             parent = 0
-        self._refuse_twice(name, parent, term["id"])
         term |= {"name": name, "parent": parent}
         if body.get("slug"):
             term["slug"] = slug_of(body["slug"])
@@ -105,9 +106,10 @@ class Categories:
             raise RestError("missing_parent", "Parent term does not exist.")
         return parent
 
-    def _refuse_twice(self, name: str, parent: int, own: int) -> None:
+    def _refuse_twice(self, name: str, parent: int) -> None:
+        """Refuse to make a second of a name and parent; renaming into one is not looked at."""
         for other in self._state.data.categories.values():
-            if other["id"] != own and other["parent"] == parent and folded(other["name"]) == folded(name):
+            if other["parent"] == parent and folded(other["name"]) == folded(name):
                 said = "A term with the name provided already exists with this parent."
                 raise RestError("term_exists", said, resource_id=other["id"])
 

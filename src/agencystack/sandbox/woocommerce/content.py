@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agencystack.sandbox.woocommerce import listing, schema
+from agencystack.sandbox.woocommerce.order_states import STATUSES
 from agencystack.sandbox.woocommerce.routes import Route
 from agencystack.sandbox.woocommerce.state import State
 from agencystack.sandbox.woocommerce.texts import folded, name_of_term, slug_of
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from agencystack.sandbox.woocommerce.shop import Shop
 
 _STATUSES = ("publish", "future", "draft", "pending", "private")
+# WooCommerce's own, which REST lists among those of any post.
+_OF_ORDERS = tuple(f"wc-{status}" for status in (*STATUSES, "checkout-draft"))
 _CHECKS: Mapping[str, schema.Check] = {
     "date": schema.moment,
     "date_gmt": schema.moment,
     "slug": schema.string,
-    "status": schema.one_of(*_STATUSES, "inherit"),
+    "status": schema.one_of(*_STATUSES, *_OF_ORDERS),
     "author": schema.integer,
     "featured_media": schema.integer,
     "comment_status": schema.one_of("open", "closed"),
@@ -106,7 +109,7 @@ class Content:
                 post[name] = body[name]
         if body.get("categories") is not None:
             known = self._state.data.post_categories
-            post["categories"] = [int(one) for one in body["categories"] if str(one) in known] or [_UNCATEGORISED]
+            post["categories"] = [int(one) for one in body["categories"] if str(one) in known]
         if body.get("date_gmt"):
             post["date"] = str(body["date_gmt"])[:19]
         elif body.get("date"):
@@ -285,4 +288,4 @@ def _footnotes(text: object) -> str:
         kept = [{"id": str(one["id"]), "content": str(one["content"])} for one in notes]
     except (ValueError, TypeError, KeyError):
         return ""
-    return json.dumps(kept) if kept else ""
+    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False) if kept else ""

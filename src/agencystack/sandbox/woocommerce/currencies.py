@@ -13,3 +13,6 @@ _KNOWN = """
     ZMW
 """
 CURRENCIES = tuple(_KNOWN.split())
+
+# The symbols of the most used; WooCommerce shows the code of a currency that has none.
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}

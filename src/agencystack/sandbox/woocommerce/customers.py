@@ -10,7 +10,7 @@ from typing import Any
 from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.orders import ADDRESS
 from agencystack.sandbox.woocommerce.state import State
-from agencystack.sandbox.woocommerce.texts import bare, folded
+from agencystack.sandbox.woocommerce.texts import folded, person
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
 _ADDRESS = schema.item(**dict.fromkeys((*ADDRESS, "phone"), schema.string))
@@ -24,18 +24,8 @@ _CHECKS: Mapping[str, schema.Check] = {
     "shipping": _ADDRESS,
     "meta_data": schema.items(key=schema.string),
 }
-_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
 
 Tell = Callable[[str, str], None]
-
-
-def is_email(text: str) -> bool:
-    """Tell whether WordPress takes a text for an e-mail address."""
-    return _EMAIL.fullmatch(text) is not None
-
-
-def _email(name: str, value: Any) -> schema.Problem | None:
-    return None if is_email(str(value)) else ("rest_invalid_email", "Invalid email address.", "")
 
 
 class Customers:
@@ -58,16 +48,18 @@ class Customers:
         """
         user = self._state.data.users.get(str(id_))
         if user is None:
-            raise RestError("woocommerce_rest_invalid_id", "Invalid resource ID.", status)
+            raise RestError("wc_user_invalid_id", "Invalid user ID.", status)
         return user
 
     def create(self, body: Mapping[str, Any]) -> Json:
         """Make a customer, and greet them by mail."""
         schema.check_all(_CHECKS, body)
-        if not body.get("email"):
+        if body.get("email") is None:
+            raise RestError("rest_missing_callback_param", "Missing parameter(s): email", params=["email"])
+        if not body["email"]:
             raise RestError("registration-error-invalid-email", "Please provide a valid email address.")
         email = str(body["email"]).strip()
-        if not is_email(email):
+        if not schema.is_email(email):
             raise RestError("customer_invalid_email", "Invalid email address")
         if self.with_email(email):
             said = f"An account is already registered with {email}. Please log in or use a different email address."
@@ -102,7 +94,9 @@ class Customers:
     def update(self, user: Json, body: Mapping[str, Any]) -> None:
         """Change a user; the address that was is told of a new one."""
         schema.check_all(_CHECKS, body)
-        schema.check_all({"email": _email}, {name: value for name, value in body.items() if name == "email" and value})
+        schema.check_all(
+            {"email": schema.email}, {name: value for name, value in body.items() if name == "email" and value}
+        )
         email = "" if body.get("_emptied") else str(body.get("email") or user["email"]).strip()
         other = self.with_email(email) if email else None
         if other is not None and other["id"] != user["id"]:
@@ -119,10 +113,10 @@ class Customers:
         """Put what was sent into a user."""
         for name in ("first_name", "last_name"):
             if body.get(name) is not None:
-                user[name] = bare(body[name])
+                user[name] = person(body[name])
         for name in ("billing", "shipping"):
             given = body.get(name) or {}
-            user[name] = {**user[name], **{key: bare(value) for key, value in given.items() if key in user[name]}}
+            user[name] = {**user[name], **{key: value for key, value in given.items() if key in user[name]}}
         # Keys that begin with an underscore are neither kept nor shown of users (recordings/woocommerce/batch.json).
         open_keys = [one for one in body.get("meta_data") or () if not str(one.get("key", "")).startswith("_")]
         user["meta_data"] = self._state.merged_meta(user["meta_data"], open_keys)

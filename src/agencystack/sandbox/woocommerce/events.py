@@ -37,6 +37,12 @@ class Events:
         self._show = show
         self.quiet = False
         self.waiting: list[tuple[str, str, int]] = []
+        self._told: set[tuple[str, str, int]] = set()
+
+    def begin(self) -> None:
+        """Begin a request: within one, a webhook waits for a record once, however often it is saved."""
+        self.quiet = False
+        self._told.clear()
 
     def tell(self, to: str, subject: str) -> None:
         """Send a mail, unless this request is to send none."""
@@ -52,7 +58,8 @@ class Events:
         names = {f"{resource}.{event}"} & TOPICS
         for hook in self._state.data.webhooks.values():
             due = (hook["topic"], str(hook["id"]), id_)
-            if hook["topic"] in names and hook["status"] == "active" and due not in self.waiting:
+            if hook["topic"] in names and hook["status"] == "active" and due not in self._told:
+                self._told.add(due)
                 self.waiting.append(due)
 
     def mark(self, kind: str, id_: int) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.currencies import CURRENCIES
-from agencystack.sandbox.woocommerce.customers import is_email
 from agencystack.sandbox.woocommerce.order_states import STATUSES
 from agencystack.sandbox.woocommerce.products import TYPES
 from agencystack.sandbox.woocommerce.wire import Json, RestError
@@ -53,7 +53,7 @@ def order(body: Json) -> Json:
     if body.get("currency") and body["currency"] not in CURRENCIES:
         raise RestError("order_invalid_currency", "Invalid currency code")
     email = (body.get("billing") or {}).get("email")
-    if email and not is_email(email):
+    if email and not schema.is_email(email):
         raise RestError("order_invalid_billing_email", "Invalid billing email address")
     for name in ("line_items", "shipping_lines", "fee_lines"):
         if body.get(name):
@@ -63,9 +63,9 @@ def order(body: Json) -> Json:
 
 def customer(body: Json) -> Json:
     """Return a customer's body as it is taken: an e-mail that is none is emptied, on a change."""
-    if body.get("email") and body.get("id") and not is_email(str(body["email"])):
+    if body.get("email") and body.get("id") and not schema.is_email(str(body["email"])):
         return {**body, "email": "", "_emptied": True}
-    return body
+    return body if body.get("id") else {"email": "", **body}
 
 
 def category(body: Json) -> Json:
@@ -81,7 +81,8 @@ def category(body: Json) -> Json:
 def _line(line: Mapping[str, Any]) -> Json:
     made = dict(line)
     if line.get("quantity") is not None:
-        made["quantity"] = _truncated(line["quantity"])
+        # The price is that of what was sent; what is kept is whole.
+        made |= {"quantity": _truncated(line["quantity"]), "_sent": str(line["quantity"])}
     return {**made, **{name: str(line[name]) for name in ("total", "subtotal") if line.get(name) is not None}}
 
 

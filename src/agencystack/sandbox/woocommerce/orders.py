@@ -8,13 +8,14 @@ from typing import Any
 
 from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.coupons import Coupons
-from agencystack.sandbox.woocommerce.currencies import CURRENCIES
+from agencystack.sandbox.woocommerce.currencies import CURRENCIES, SYMBOLS
 from agencystack.sandbox.woocommerce.money import ZERO, amount, plain, tax_within, total
 from agencystack.sandbox.woocommerce.order_lines import line_shown
 from agencystack.sandbox.woocommerce.order_states import STATUSES, OrderStates
 from agencystack.sandbox.woocommerce.products import Products
 from agencystack.sandbox.woocommerce.state import State, secret_word
 from agencystack.sandbox.woocommerce.stock import Stock
+from agencystack.sandbox.woocommerce.texts import slug_of
 from agencystack.sandbox.woocommerce.totals import COUPON, FEE, LINE, SHIPPING, TAX, Totals, of
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
@@ -29,7 +30,7 @@ _ITEMS = {
     "coupon_lines": schema.items(id=schema.integer, code=schema.string),
 }
 _ADDRESS = schema.item(**dict.fromkeys((*ADDRESS, "phone"), schema.string))
-_BILLING = schema.item(**dict.fromkeys((*ADDRESS, "phone", "email"), schema.string))
+_BILLING = schema.item(**dict.fromkeys((*ADDRESS, "phone"), schema.string), email=schema.email)
 
 Stage = Callable[[str, Json], None]
 
@@ -124,7 +125,7 @@ class Orders:
 
     def needs_payment(self, order: Json) -> bool:
         """Tell whether an order waits for money."""
-        return order["status"] in {"pending", "failed"} and amount(order["totals"]["total"]) > 0
+        return order["status"] in {"pending", "failed", "checkout-draft"} and amount(order["totals"]["total"]) > 0
 
     # What is taken. -----------------------------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Orders:
         return line
 
     def _new_line(self, product: Json | None, sent: Mapping[str, Any]) -> Json:
-        net = self._net(product, int(float(sent.get("quantity") or 1))) if product else ZERO
+        net = self._net(product, amount(sent.get("_sent") or sent.get("quantity") or 1)) if product else ZERO
         line: Json = {
             "id": self._state.number("item"),
             "kind": LINE,
@@ -287,7 +288,7 @@ class Orders:
         if product:
             line |= self._of_product(product)
         if product and product["type"] == "variation":
-            chosen = [{"key": one["slug"], "value": one["option"]} for one in product["attributes"]]
+            chosen = [{"key": one["slug"], "value": _option(one)} for one in product["attributes"]]
             line["meta_data"] = self._state.merged_meta([], chosen)
         return line
 
@@ -301,9 +302,9 @@ class Orders:
             "tax_status": product["tax_status"],
         }
 
-    def _net(self, product: Json, quantity: int) -> Decimal:
+    def _net(self, product: Json, quantity: Decimal) -> Decimal:
         """Return what pieces of a product cost without tax; a price that includes tax loses the shop's own."""
-        price = max(ZERO, amount(self._products.price(product))) * max(quantity, 0)
+        price = max(ZERO, amount(self._products.price(product))) * max(quantity, ZERO)
         if self._state.setting("prices_include_tax") != "yes" or product["tax_status"] != "taxable":
             return price
         base = self._state.setting("default_country").partition(":")[0]
@@ -398,12 +399,12 @@ class Orders:
             "payment_url": f"{state.url}/checkout/order-pay/{order['id']}/?pay_for_order=true&key={order['order_key']}",
             "is_editable": order["status"] in {"pending", "on-hold", "auto-draft", "failed"},
             "needs_payment": self.needs_payment(order),
-            "needs_processing": bool(lines["line_items"]),
+            "needs_processing": any(line["sku"] is not None for line in lines["line_items"]),
             "date_created_gmt": order["created"],
             "date_modified_gmt": order["modified"],
             "date_completed_gmt": order["completed"],
             "date_paid_gmt": order["paid"],
-            "currency_symbol": order["currency"],
+            "currency_symbol": SYMBOLS.get(order["currency"], order["currency"]),
             "_links": {
                 "self": [
                     {
@@ -422,6 +423,11 @@ class Orders:
     def _refund(self, refund: Json) -> Json:
         shown = self._state.rounding.shown(-amount(refund["amount"]))
         return {"id": refund["id"], "reason": refund["reason"], "total": f"-{shown.lstrip('-')}"}
+
+
+def _option(attribute: Json) -> str:
+    """Return an option as a line keeps it: of an attribute of the whole shop by its slug."""
+    return slug_of(attribute["option"]) if attribute["id"] else str(attribute["option"])
 
 
 def _removes(sent: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.money import amount, price_text
 from agencystack.sandbox.woocommerce.state import State
-from agencystack.sandbox.woocommerce.texts import bare, folded, kses, slug_of
+from agencystack.sandbox.woocommerce.texts import autop, bare, folded, kses, slug_of
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
 TYPES = ("simple", "grouped", "external", "variable")
@@ -108,12 +108,17 @@ class Products:
         parent = self.get(product["parent_id"]) if product["type"] == "variation" else None
         return parent if parent and parent["manage_stock"] else None
 
+    def sku(self, product: Json) -> str:
+        """Return a product's SKU; a variation that has none of its own shows its product's."""
+        parent = self.get(product["parent_id"]) if product["type"] == "variation" else None
+        return str(product["sku"] or (parent["sku"] if parent else ""))
+
     def show(self, product: Json, context: str = "view") -> Json:
         """Return a product as REST shows it; a variation that is asked for as a product too."""
         state = self.state
         price, link = self.price(product), f"{state.url}/product/{product['slug']}/"
         stock = self.stock_of(product)
-        variation = product["type"] == "variation"
+        variation, edit = product["type"] == "variation", context == "edit"
         shown: Json = {
             "id": product["id"],
             "name": product["name"],
@@ -125,9 +130,9 @@ class Products:
             "status": product["status"],
             "featured": product["featured"],
             "catalog_visibility": product["catalog_visibility"],
-            "description": product["description"],
-            "short_description": product["short_description"],
-            "sku": product["sku"],
+            "description": product["description"] if edit else autop(product["description"]),
+            "short_description": product["short_description"] if edit else autop(product["short_description"]),
+            "sku": self.sku(product),
             "price": price,
             "regular_price": "" if product["type"] == "variable" else product["regular_price"],
             "sale_price": "" if product["type"] == "variable" else product["sale_price"],
@@ -143,8 +148,9 @@ class Products:
             "external_url": product["external_url"],
             "button_text": product["button_text"],
             "tax_status": product["tax_status"],
-            "tax_class": self.tax_class(product),
+            "tax_class": product["tax_class"] if edit else self.tax_class(product),
             **self.stock_shown(product, stock),
+            **({"stock_quantity": product["stock_quantity"]} if edit else {}),
             "low_stock_amount": None,
             "sold_individually": product["sold_individually"],
             "weight": product["weight"],
@@ -153,8 +159,8 @@ class Products:
             "shipping_taxable": not product["virtual"] and product["tax_status"] == "taxable",
             "shipping_class": product["shipping_class"],
             "shipping_class_id": 0,
-            "reviews_allowed": product["reviews_allowed"],
-            "average_rating": "0.00" if variation else "0",
+            "reviews_allowed": product["reviews_allowed"] and not variation,
+            "average_rating": "0" if edit else "0.00",
             "rating_count": 0,
             "upsell_ids": list(product["upsell_ids"]),
             "cross_sell_ids": list(product["cross_sell_ids"]),
@@ -177,7 +183,7 @@ class Products:
             "post_password": product["post_password"],
             "global_unique_id": product["global_unique_id"],
         }
-        if context == "edit" and not variation:
+        if edit and not variation:
             shown |= {"permalink_template": f"{state.url}/product/%pagename%/", "generated_slug": product["slug"]}
         return {**shown, "_links": _links(f"{state.url}/wp-json/wc/v3/products", product["id"])}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -42,7 +43,7 @@ def one_of(*choices: str) -> Check:
     """One of some words."""
 
     def check(name: str, value: Any) -> Problem | None:
-        return None if value in choices else (*_enum(name, choices), name)
+        return None if value in choices else (*_enum(name, choices), "")
 
     return check
 
@@ -76,6 +77,19 @@ def item(**checks: Check) -> Check:
         return None
 
     return check
+
+
+def email(name: str, value: Any) -> Problem | None:
+    """An e-mail address as WordPress takes it."""
+    return None if is_email(str(value)) else ("rest_invalid_email", "Invalid email address.", "")
+
+
+def is_email(text: str) -> bool:
+    """Tell whether WordPress takes a text for an e-mail address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
+_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
 
 
 def moment(name: str, value: Any) -> Problem | None:

@@ -107,7 +107,13 @@ def _attribute_routes(shop: Shop) -> list[Route]:
         if id_ not in shop.state.data.attributes:
             raise RestError("woocommerce_rest_taxonomy_invalid", "Resource does not exist.", 404)
         name = str(body.get("name", ""))
-        made = {"id": shop.state.number("term"), "name": name, "slug": slug_of(name), "menu_order": 0, "count": 0}
+        made = {
+            "id": shop.state.number("term"),
+            "name": name,
+            "slug": slug_of(name),
+            "description": "",
+            "menu_order": 0,
+        }
         return Answer(201, made)
 
     path = "/wc/v3/products/attributes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,7 +86,7 @@ class Shop:
         Raises:
             Killed: the answer never comes (:attr:`on_stage` ended the making of an order).
         """
-        self.events.quiet = False
+        self.events.begin()
         try:
             if self.access is not None and not request.path.startswith("/wp-json/agencystack/"):
                 self.access.check(request, self.state.url, self.state.now().timestamp())
@@ -109,7 +110,10 @@ class Shop:
         for route in self._routes:
             match = re.fullmatch(route.path, path)
             if match and request.method in route.methods:
-                return route.answer(request, body, *match.groups())
+                answer = route.answer(request, body, *match.groups())
+                if request.method == "GET" and isinstance(answer.data, dict):
+                    return replace(answer, data=listing.trimmed(answer.data, request.params))
+                return answer
         raise no_route()
 
     def listed(self, request: Request, rows: Iterable[Mapping[str, Any]], show: listing.Shown, **how: Any) -> Answer:

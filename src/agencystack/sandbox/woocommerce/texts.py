@@ -27,14 +27,31 @@ def kses(text: str) -> str:
         rest = _SCRIPT_URL.sub(r"\1=\2", _ON.sub("", rest))
         return f"<{closing}{name}{rest}>"
 
-    # What REST hands over is taken for slashed: a backslash falls out (contract/wordpress/wc-prod-html-admin.json).
-    kept = re.sub(r"<(?![a-zA-Z/!])", "&lt;", re.sub(r"\\(.?)", r"\1", text))
+    kept = re.sub(r"<[^>]*?(?=<|$)", lambda match: match[0].replace("<", "&lt;"), unslashed(text))
+    kept = re.sub(r"<[^>]*>", lambda match: match[0] if _TAG.fullmatch(match[0]) else "", kept)
     return _LOOSE_AMPERSAND.sub("&amp;", _TAG.sub(tag, kept))
+
+
+def unslashed(text: str) -> str:
+    """Return text without its backslashes: what REST hands over is taken for slashed (wc-prod-html-admin.json)."""
+    return re.sub(r"\\(.?)", r"\1", text)
+
+
+def autop(text: str) -> str:
+    """Return HTML with the paragraphs WordPress puts around what has none."""
+    if not text:
+        return ""
+    return f"{text}\n" if text.startswith(("<p", "<div", "<ul", "<ol", "<h")) else f"<p>{text}</p>\n"
+
+
+def person(text: str) -> str:
+    """Return a person's name as a user keeps it: escaped like a term's, blanks collapsed."""
+    return re.sub(r"\s+", " ", name_of_term(text))
 
 
 def name_of_term(text: str) -> str:
     """Return a term's name: no tags, escaped."""
-    bare = re.sub(r"<[^>]*>", "", text).strip()
+    bare = re.sub(r"<[^>]*>", "", unslashed(text)).strip()
     return _LOOSE_AMPERSAND.sub("&amp;", bare).replace("<", "&lt;").replace(">", "&gt;")
 
 

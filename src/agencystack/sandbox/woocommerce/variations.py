@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.products import Products, blank, judge_stock
 from agencystack.sandbox.woocommerce.state import State
-from agencystack.sandbox.woocommerce.texts import folded, slug_of
+from agencystack.sandbox.woocommerce.texts import autop, folded, slug_of
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
 _CHECKS: Mapping[str, schema.Check] = {
@@ -97,6 +97,7 @@ class Variations:
         link = f"{self._state.url}/wp-json/wc/v3/products/{variation['parent_id']}"
         image = as_product["images"]
         shown = {name: as_product[name] for name in _SHOWN}
+        shown["description"] = autop(variation["description"])
         if context == "edit":
             shown["tax_class"] = variation["tax_class"]
         return {
@@ -125,7 +126,7 @@ class Variations:
             judge_stock(variation)
         if body.get("image"):
             self._products.take(variation, {"images": [body["image"]]})
-        chosen = ", ".join(one["option"] for one in variation["attributes"])
+        chosen = ", ".join(one["option"] for one in variation["attributes"] if _is_named(variation["attributes"]))
         variation["name"] = f"{product['name']} - {chosen}" if chosen else product["name"]
         variation["slug"] = slug_of(variation["name"])
 
@@ -139,3 +140,8 @@ class Variations:
                 slug = known["slug"] if known["id"] else slug_of(known["name"])
                 return {"id": known["id"], "name": known["name"], "slug": slug, "option": exact}
         return None
+
+
+def _is_named(attributes: Sequence[Json]) -> bool:
+    """Tell whether a variation's title names its options: not with three of them, or with long names."""
+    return len(attributes) < 3 and not (len(attributes) > 1 and any("-" in one["slug"] for one in attributes))

@@ -92,7 +92,7 @@ def version(native: Native) -> str:
     """Return a digest of a record's own values; date_modified is no part: WooCommerce does not always move it."""
     own = {name: value for name, value in native.items() if name not in _NOT_ITS_OWN}
     if "meta_data" in own:
-        own["meta_data"] = [one for one in own["meta_data"] if not str(one.get("key")).startswith("_wp_trash_meta_")]
+        own["meta_data"] = [one for one in own["meta_data"] if not str(one.get("key")).startswith("_wp_")]
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:32]
 
 
