@@ -319,11 +319,18 @@ def test_a_changed_item_is_looked_at_again(documents: FakeDocuments) -> None:
     assert documents.tables["Item"]["SKU-001"]["item_name"] == "Widget"
 
 
-def test_a_description_of_five_megabytes(documents: FakeDocuments) -> None:
+def test_a_description_of_five_megabytes_stays_in_the_shop(documents: FakeDocuments) -> None:
+    """ERPNext copies it into Item Price.item_description (Text, 65,535 bytes), and refuses the Item else."""
     long = "<p>" + "ä <b>" * 900_000 + "</p>"
-    one = operation("product", {"sku": "L", "type": "simple", "description": long})
-    assert ProductOnErpNext(documents, ACCOUNTING).apply([one])[one.token].result is Result.DONE
-    assert documents.tables["Item"]["L"]["description"] == long
+    form = ProductOnErpNext(documents, ACCOUNTING)
+    one = operation("product", {"sku": "L", "type": "simple", "description": long, "regular_price": "1.00"})
+    outcome = form.apply([one])[one.token]
+    assert outcome.result is Result.DONE
+    assert "without its description" in outcome.message
+    assert "description" not in documents.tables["Item"]["L"]
+    short = operation("product", {"description": "<p>ä 😀</p>"}, "L")
+    assert form.apply([short])[short.token].message == ""
+    assert documents.tables["Item"]["L"]["description"] == "<p>ä 😀</p>"
 
 
 # Variations. ------------------------------------------------------------------------------------------------------

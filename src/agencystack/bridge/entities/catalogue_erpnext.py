@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -23,11 +24,15 @@ from agencystack.bridge.entities.shared import (
 from agencystack.bridge.entities.stock import Bins, sellable
 from agencystack.bridge.record import Fields, Value
 from agencystack.bridge.settings import Accounting
-from agencystack.bridge.side import Action, Operation
+from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Made, Saved, Step
 from agencystack.bridge.sides.erpnext.form import Native
 
 _ITEM = "Item"
+_MOST = 60_000
+"""Bytes of a description. ERPNext copies it into each Item Price, whose field holds 65,535, and refuses the Item else
+(DataError 1406 or 1366; erpnext/stock/doctype/item_price/item_price.py, item.py ``update_item_price``)."""
+_WITHOUT = "written without its description: ERPNext keeps no Item Price for one longer than 60,000 bytes"
 
 
 class CatalogueOnErpNext(SharedErpNextForm):
@@ -87,7 +92,7 @@ class CatalogueOnErpNext(SharedErpNextForm):
     def item_values(self, fields: Fields) -> dict[str, Any]:
         """Return the Item's own values for fields every Item has."""
         values: dict[str, Any] = {}
-        if "description" in fields:
+        if "description" in fields and not _too_long(fields["description"]):
             values["description"] = fields["description"] or ""
         if "image" in fields:
             values["image"] = fields["image"] or ""
@@ -145,6 +150,15 @@ class CatalogueOnErpNext(SharedErpNextForm):
             )
         return None
 
+    def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
+        """Carry operations out; a description no Item Price can hold stays in WordPress, and the outcome says so."""
+        outcomes = dict(super().apply(operations))
+        for one in operations:
+            outcome = outcomes[one.token]
+            if outcome.result is Result.DONE and _too_long(one.fields.get("description")):
+                outcomes[one.token] = replace(outcome, message=_WITHOUT)
+        return outcomes
+
     def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person."""
         said, remedy = super().refusal(saved, operation)
@@ -157,6 +171,8 @@ class CatalogueOnErpNext(SharedErpNextForm):
             "LinkValidationError": "check the default Item Group, unit and price lists in the accounting settings",
             "StockExistsForTemplate": "an Item with stock or orders cannot become a template: make a new product",
         }
+        if "is not valid for the selected attribute" in saved.message:
+            return said, "add the value to the Item Attribute in ERPNext; another change came in between, so retry"
         return said, remedies.get(saved.kind, remedy)
 
     def _description(self, item: Document) -> str | None:
@@ -164,6 +180,10 @@ class CatalogueOnErpNext(SharedErpNextForm):
         if said is None or item.get("description") in {item.get("item_code"), item.get("item_name")}:
             return None  # ERPNext fills it with these (contract/erpnext/04_item.json)
         return unwrapped(said)
+
+
+def _too_long(description: Value) -> bool:
+    return isinstance(description, str) and len(description.encode()) > _MOST
 
 
 def _same_code(sku: Value, native: Native) -> bool:
