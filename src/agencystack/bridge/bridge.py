@@ -91,8 +91,10 @@ class Bridge:
         return total
 
     def next_due(self) -> datetime | None:
-        """Return when there is something to do next; ``None`` when nothing waits."""
+        """Return when there is something to do next; ``None`` when nothing waits, or a person must act first."""
         with self._reading() as transaction:
+            if transaction.pairings.get().state is not PairingState.ACTIVE:
+                return None
             due = transaction.inbox.next_due(list(self.context.entities), self.context.worker)
             tripped = [one.until for one in transaction.breakers.all().values()]
         return None if due is None else moment(max([due, *tripped]))
@@ -180,8 +182,8 @@ class Bridge:
 
         Args:
             by: who says so.
-            accept: the installations that answer now are the right ones: they are paired anew, and every linked record
-                is looked at again.
+            accept: the installations that answer now are the right ones: they are paired anew. Reconcile every entity
+                then: what a restored backup holds is older than what was last seen.
         """
         people.resume(self.context, by, accept=accept)
 

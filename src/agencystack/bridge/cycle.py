@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from agencystack.bridge.batch import Again, Batch
 from agencystack.bridge.carrying import Carried, Effect, carry_out, effects
 from agencystack.bridge.claiming import claim, load
@@ -14,8 +16,10 @@ from agencystack.bridge.planning import plan_all
 from agencystack.bridge.recording import follow, record_outcomes, record_plans
 from agencystack.bridge.settling import settle_creations
 from agencystack.bridge.side import Action, Result
+from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.leases import LeaseLost
 from agencystack.bridge.store.pairings import PairingState
+from agencystack.bridge.trouble import PATIENCE, letter
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,14 @@ def work(context: Context, limit: int) -> Progress:
         return Progress(looked_at=len(batch.keys))
     except Restored as error:
         pause(context, str(error))
-        _give_back(context, batch)
+        for key in batch.keys:
+            key.end(Again("the pairing is paused", counts=False))
+        _give_back(context, batch, [])
         return Progress()
+    except SQLAlchemyError:
+        raise  # the store is not well: nothing can be noted in it, and the leases end by themselves
+    except Exception as error:  # noqa: BLE001  # one record that breaks the bridge must not stop all others for ever
+        return _broken(context, batch, error)
 
 
 def pause(context: Context, reason: str) -> None:
@@ -88,10 +98,23 @@ def _work(context: Context, batch: Batch) -> Progress:
     return _progress(batch, wanted, carried, conflicts)
 
 
-def _give_back(context: Context, batch: Batch) -> None:
+def _broken(context: Context, batch: Batch, error: Exception) -> Progress:
+    """Look at a batch that broke the bridge again, in other company each time; what breaks it alone is shown."""
+    log.exception("batch broke", pairing=context.pairing, keys=[key.name for key in batch.keys])
+    alone = len(batch.keys) == 1 and batch.keys[0].attempts >= PATIENCE
+    letters: list[DeadLetter] = []
+    for key in batch.keys:
+        key.end(None if alone else Again("the bridge broke on its batch", context.pause(key.attempts)))
+        if alone:
+            message = f"the bridge breaks on this record: {type(error).__name__}"
+            letters.append(letter(key, key.hints[0].side, message, "report this with the bridge's log"))
+    _give_back(context, batch, letters)
+    return Progress(looked_at=len(batch.keys), postponed=0 if alone else len(batch.keys))
+
+
+def _give_back(context: Context, batch: Batch, letters: list[DeadLetter]) -> None:
     with context.store.writing(context.pairing) as transaction:
-        for key in batch.keys:
-            key.end(Again("the pairing is paused", counts=False))
+        transaction.dead.record(letters, context.now())
         follow(context, transaction, batch)
 
 

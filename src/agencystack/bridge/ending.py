@@ -63,6 +63,7 @@ class Ends:
     def _drop(self, key: Key) -> None:
         """Forget a link whose second record was never made, and whose first is gone."""
         self.dropped.append(key.pair.id)
+        self.revived += [(key.name, side) for side in key.letters]
         key.end()
 
     def _bury(self, key: Key, link: Link) -> None:

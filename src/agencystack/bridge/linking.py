@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import Context
-from agencystack.bridge.matching import MatchKind, candidates, decide
+from agencystack.bridge.matching import NEW, MatchKind, candidates, decide
 from agencystack.bridge.record import Presence, SideName
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
@@ -56,28 +56,18 @@ def _by_token(context: Context, keys: list[Key], found: Found) -> None:
         links = transaction.links.of_tokens(tokens)
     for token, link in links.items():
         key, side = tokens[token], tokens[token].hints[0].side
-        if link.entity != key.entity.name:
+        decision = next((one.decision for one in key.conflicts if one.state == "decided"), None)
+        if link.entity != key.entity.name or decision == NEW:
             continue
         if link.on(side):
+            # The same creation made two records. A person tells them apart, or deletes one.
             key.end()
-            found.conflicts.append(_double(key, side, link))
+            if decision is None:
+                found.conflicts.append(_ambiguous(key, side, (link.on(side),)))
         else:
             # The link's own key settles the creation; it knows what was sent.
             found.completed.append((key, link))
             key.end()
-
-
-def _double(key: Key, side: SideName, link: Link) -> Conflict:
-    record = key.seen[side].id
-    return Conflict(
-        entity=key.entity.name,
-        subject=key.name,
-        field="",
-        kind=ConflictKind.AMBIGUOUS,
-        wordpress_id=record if side is SideName.WORDPRESS else "",
-        erpnext_id=record if side is SideName.ERPNEXT else "",
-        candidates=(link.on(side),),
-    )
 
 
 def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: list[Key], found: Found) -> None:
@@ -144,9 +134,6 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
         for side in SideName:
             for entity, keys in batch.by_entity([key for key in alone if side in key.seen]).items():
                 transaction.observations.save(side, entity, [key.seen[side] for key in keys], now)
-        transaction.inbox.wake(
-            [key.name for key in alone if any(one.presence is Presence.GONE for one in key.seen.values())], now
-        )
         added = transaction.links.add([link for _, link in found.links], now)
         made = [(key, link) for key, link in found.links if link.id in added]
         transaction.leases.take([link.id for _, link in made], context.worker, batch.fence, now, batch.until)
@@ -160,7 +147,9 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
         for key, link in found.completed:
             transaction.inbox.add(link_side(link), [(link.entity, link.on(link_side(link)))], "settle", now)
             key.end(Again("a creation of ours", context.pause(key.attempts)))
-        subjects = [key.name for key, _ in made]
+        vanished = [key.name for key in alone if any(one.presence is Presence.GONE for one in key.seen.values())]
+        subjects = [key.name for key, _ in made] + vanished
+        transaction.inbox.wake(vanished, now)  # what waits for them must hear that they will not come
         transaction.conflicts.forget(subjects)
         transaction.dead.forget(subjects)
         transaction.conflicts.record(found.conflicts, now)

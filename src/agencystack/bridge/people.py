@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agencystack.bridge.brake import CONFIRMED_FOR, waits_for
+from agencystack.bridge.brake import CONFIRMED_FOR, sold_out, waits_for
 from agencystack.bridge.context import Context
 from agencystack.bridge.matching import NEW
 from agencystack.bridge.merge import RECORD
+from agencystack.bridge.polling import stream
 from agencystack.bridge.record import SideName, Value
 from agencystack.bridge.side import Identity
 from agencystack.bridge.store.audits import Event
@@ -50,6 +51,9 @@ def resume(context: Context, by: str, *, accept: bool) -> None:
         if accept:
             for side in SideName:
                 transaction.pairings.set_identity(side, Identity("", "", None), now)
+                # Marks of the installation before: another one may give the same ids to changes we never saw.
+                transaction.marks.remove(side, transaction.marks.stored(side))
+                transaction.cursors.save(stream(side), "")
             transaction.links.forget_created()
         transaction.pairings.set_state(PairingState.ACTIVE, "", now)
         transaction.audits.add([Event("", side, "", "resumed", actor=by) for side in SideName], now)
@@ -59,8 +63,9 @@ def confirm_removals(context: Context, entity: str, by: str) -> None:
     """Let removals that were held back happen."""
     now = context.now()
     with context.store.writing(context.pairing) as transaction:
-        transaction.brakes.save(Brake(entity, "confirmed", now, 0, now + CONFIRMED_FOR))
-        transaction.inbox.wake([waits_for(entity)], now)
+        for name in (entity, sold_out(entity)):
+            transaction.brakes.save(Brake(name, "confirmed", now, 0, now + CONFIRMED_FOR))
+            transaction.inbox.wake([waits_for(name)], now)
         transaction.audits.add([Event(entity, side, "", "removals confirmed", actor=by) for side in SideName], now)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.brake import braked, waits_for
+from agencystack.bridge.brake import FEW, FEW_SOLD_OUT, braked, sold_out, waits_for
 from agencystack.bridge.context import LONGEST_PAUSE, SECOND, Context
 from agencystack.bridge.merge import RECORD
-from agencystack.bridge.plan import Plan, Situation, plan
+from agencystack.bridge.plan import Situation, plan
 from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
 from agencystack.bridge.references import Known, addressed, linked, links_in, named
 from agencystack.bridge.settling import settle_updates
@@ -176,27 +176,31 @@ def _check_reach(key: Key, planned: Planned) -> None:
 
 
 def _brake(context: Context, transaction: Transaction, keys: Iterable[Key], planned: Planned) -> None:
-    removing: dict[str, list[Key]] = {}
+    """Hold back what would remove too many records, or empty too many shelves, until a person confirms it."""
+    removing: dict[tuple[str, str, int], list[Key]] = {}
     for key in keys:
-        if not key.settled and key.plan is not None and _removes(key.plan):
-            removing.setdefault(key.entity.name, []).append(key)
+        if not key.settled and key.plan is not None and (brake := _brake_of(key)) is not None:
+            removing.setdefault(brake, []).append(key)
     known = transaction.brakes.all() if removing else {}
-    for entity, some in removing.items():
-        before = known.get(entity, Brake(entity))
-        after = braked(before, len(some), transaction.links.count(entity), context.sharing, context.now())
+    for (entity, name, few), some in removing.items():
+        before, links = known.get(name, Brake(name)), transaction.links.count(entity)
+        after = braked(before, len(some), links, context.sharing, context.now(), few)
         if after != before:
             planned.brakes.append(after)
         if after.state == "held":
             for key in some:
-                waits = waits_for(entity)
-                key.end(Again("a person must confirm that so many are removed", LONGEST_PAUSE, waits, counts=False))
+                why = "a person must confirm that so many are removed"
+                key.end(Again(why, LONGEST_PAUSE, waits_for(name), counts=False))
 
 
-def _removes(one: Plan) -> bool:
-    return any(
-        intent.action is Action.RETIRE or (intent.action is Action.UPDATE and intent.fields.get("stock") == "0")
-        for intent in one.intents
-    )
+def _brake_of(key: Key) -> tuple[str, str, int] | None:
+    """Return the brake that a key's plan asks: its entity, the brake's name, and how many are never too many."""
+    entity = key.entity.name
+    if any(intent.action is Action.RETIRE for intent in key.todo.intents):
+        return entity, entity, FEW
+    if any(intent.action is Action.UPDATE and intent.fields.get("stock") == "0" for intent in key.todo.intents):
+        return entity, sold_out(entity), FEW_SOLD_OUT
+    return None
 
 
 def conflict_of(key: Key, name: str) -> Conflict:

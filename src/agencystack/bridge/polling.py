@@ -34,7 +34,7 @@ def _poll_side(context: Context, side: SideName) -> int:
     taken = 0
     for _ in range(ROUNDS):
         with context.store.reading(context.pairing) as transaction:
-            cursor, stored = transaction.cursors.get(_stream(side)), transaction.marks.stored(side)
+            cursor, stored = transaction.cursors.get(stream(side)), transaction.marks.stored(side)
         try:
             changes = context.sides[side].changes(cursor, stored, MOST)
         except NOT_WELL as error:
@@ -50,7 +50,8 @@ def _poll_side(context: Context, side: SideName) -> int:
     return taken
 
 
-def _stream(side: SideName) -> str:
+def stream(side: SideName) -> str:
+    """Return the name of the cursor over a side's changes."""
     return f"changes:{side}"
 
 
@@ -66,7 +67,7 @@ def _store(context: Context, side: SideName, changes: Changes, acknowledged: Seq
             transaction.inbox.add(side, shared, "changed", now)
             transaction.marks.add(side, [mark.id for mark in changes.marks if mark.id])
             if changes.cursor:
-                transaction.cursors.save(_stream(side), changes.cursor)
+                transaction.cursors.save(stream(side), changes.cursor)
             kept = remembered(known, changes.identity)
             if kept != known:
                 transaction.pairings.set_identity(side, kept, now)

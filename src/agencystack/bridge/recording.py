@@ -22,6 +22,11 @@ def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Seque
     with context.store.writing(context.pairing) as transaction:
         transaction.leases.guard(batch.leases, batch.fence)
         _save_seen(transaction, batch, [key for key in batch.keys if key.link is not None], now)
+        # What settled is stored before the operations it was read from are forgotten.
+        settled = [key for key in batch.working() if key.operations and key.base != key.stored]
+        transaction.bases.save({key.name: key.base for key in settled})
+        for key in settled:
+            key.stored = key.base
         stale = [one.token for key in batch.working() for one in key.operations]
         transaction.operations.remove(stale)
         transaction.operations.add([one.intended(now) for one in wanted])
