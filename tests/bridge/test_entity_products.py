@@ -291,7 +291,6 @@ def test_an_end_of_a_product_disables_its_item(documents: FakeDocuments) -> None
 @pytest.mark.parametrize(
     ("fields", "id_", "says"),
     [
-        ({"sku": "OTHER"}, "SKU-001", "rename"),
         ({"type": "variable"}, "SKU-001", "new product"),
         ({"sku": "x" * 141, "type": "simple"}, "", "shorten"),
         ({"sku": "V", "type": "variable"}, "", "Used for variations"),
@@ -306,6 +305,17 @@ def test_what_erpnext_cannot_do_waits_for_a_person(
     outcome = ProductOnErpNext(documents, ACCOUNTING).apply([one])[one.token]
     assert outcome.result is Result.REFUSED
     assert says in outcome.remedy
+    assert documents.groups == []
+
+
+def test_a_product_that_gets_another_sku_keeps_its_item(documents: FakeDocuments) -> None:
+    documents.put("Item", erpnext("item"))
+    form = ProductOnErpNext(documents, ACCOUNTING)
+    one = operation("product", {"sku": "OTHER"}, "SKU-001")
+    outcome = form.apply([one])[one.token]
+    assert outcome.result is Result.DONE
+    assert outcome.observed is not None
+    assert outcome.observed.fields["sku"] == "SKU-001"
     assert documents.groups == []
 
 

@@ -134,7 +134,10 @@ class CatalogueOnErpNext(SharedErpNextForm):
         return [found.get(code.casefold(), []) if code else [] for code in codes]
 
     def objection(self, operation: Operation, native: Native | None) -> Objection | None:
-        """Stop what ERPNext cannot do to an Item."""
+        """Stop what ERPNext cannot do to an Item.
+
+        A product that gets another SKU keeps its Item, whose code orders refer to: the link names both.
+        """
         sku = operation.fields.get("sku")
         if operation.action is Action.CREATE and not sku:
             return Objection("the product has no SKU", "give it a SKU in WooCommerce")
@@ -142,11 +145,6 @@ class CatalogueOnErpNext(SharedErpNextForm):
             return Objection(
                 f"the SKU has {len(sku)} characters, an Item's code may have {LONGEST_NAME}",
                 "shorten the SKU in WooCommerce",
-            )
-        if operation.action is Action.UPDATE and native is not None and sku and not _same_code(sku, native):
-            return Objection(
-                f"the SKU became {sku}, but Item {operation.id} is named by its code, which orders refer to",
-                f"rename Item {operation.id} to {sku} in ERPNext (Menu > Rename), or put the SKU back in WooCommerce",
             )
         return None
 
@@ -184,10 +182,6 @@ class CatalogueOnErpNext(SharedErpNextForm):
 
 def _too_long(description: Value) -> bool:
     return isinstance(description, str) and len(description.encode()) > _MOST
-
-
-def _same_code(sku: Value, native: Native) -> bool:
-    return (real_name(native.document.get("item_code")) or "").casefold() == str(sku).casefold()
 
 
 def _today(zone: ZoneInfo | None) -> date:
