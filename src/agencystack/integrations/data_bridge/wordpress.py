@@ -25,6 +25,7 @@ from agencystack.integrations.data_bridge.joined import (
 )
 from agencystack.integrations.data_bridge.pairing import Pairing, Wanted
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
+from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.worker import LivingWorker
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
@@ -37,12 +38,23 @@ WITHOUT_APP = (
     "writes one document a request, and cannot join several in one transaction (docs/data-bridge.md)"
 )
 
+TRIPS = {
+    "customer": "a customer there and back",
+    "product": "a product there and back",
+    "post": "a post there and back",
+    "page": "a page there and back",
+}
+"""What a proof shows, by the entity it does it with."""
+
 
 @integration("data-bridge", "wordpress", provider="erpnext", version=1)
 class WordPressWithErpNext(Integration):
     """Join a client's WordPress and ERPNext."""
 
-    capabilities = (Capability("both sides answer the bridge, signed", Support.SUPPORTED, proof=SIGNED),)
+    capabilities = (
+        Capability("both sides answer the bridge, signed", Support.SUPPORTED, proof=SIGNED),
+        *(Capability(title, Support.SUPPORTED, proof=title) for title in TRIPS.values()),
+    )
 
     def missing(self, site: Site) -> Iterator[str]:
         """Yield what stack.yaml must say: nothing is shared by guess."""
@@ -76,7 +88,11 @@ class WordPressWithErpNext(Integration):
 
     def proofs(self, site: Site) -> Iterable[Proof]:
         """Ask both sides as a worker does."""
-        yield SidesAnswer(site.client, place_of(site))
+        place = place_of(site)
+        yield SidesAnswer(site.client, place)
+        for entity in _directions(_shares(site)):
+            if entity in TRIPS:
+                yield RoundTrip(TRIPS[entity], entity, site.client, site.domain, place)
 
     def component_version(self, site: Site) -> str | None:
         """Return the version of WordPress."""
