@@ -26,7 +26,7 @@ _NEEDED = (
 def account_behaviours(documents: Documents) -> Mapping[str, Behaviour]:
     """Return the behaviours of users and what is around them."""
     return {
-        "User": Behaviour(_user_name, _check_user, _ContactOfUser(documents), _unlink_contacts),
+        "User": Behaviour(_user_name, _check_user, _ContactOfUser(documents), _unlink_contacts, on_rename=_readdress),
         "Role": Behaviour(lambda role: str(role["role_name"])),
         "Social Login Key": Behaviour(_key_name, _check_key),
         "AgencyStack Settings": Behaviour(lambda one: str(one["doctype"]), _check_connector),
@@ -44,8 +44,10 @@ def _user_name(user: Document) -> str:
     return str(user["email"])
 
 
-def _check_user(work: Work, user: Document, _: Document | None) -> None:
+def _check_user(work: Work, user: Document, before: Document | None) -> None:
     require_address(user["email"])
+    if before is not None:
+        user["email"] = user["name"] if user["name"] not in STANDARD_USERS else user["email"]
     user["full_name"] = " ".join(part for part in (user.get("first_name"), user.get("last_name")) if part)
     user["username"] = user.get("username") or re.sub(r"[ -]", "_", str(user.get("first_name") or "")).lower() or None
     user["language"] = user.get("language") or "en"
@@ -55,6 +57,13 @@ def _check_user(work: Work, user: Document, _: Document | None) -> None:
     user["new_password"] = ""
     if not user["roles"]:
         work.messages.append(_no_roles(user["name"]))
+
+
+def _readdress(work: Work, user: Document, _: str) -> None:
+    """Follow a rename: a user is known by the address."""
+    stored = work.transaction.get("User", user["name"])
+    if stored:
+        work.transaction.put({**stored, "email": stored["name"]})
 
 
 def _no_roles(name: str) -> dict[str, object]:

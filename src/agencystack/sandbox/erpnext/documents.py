@@ -26,6 +26,7 @@ from agencystack.sandbox.erpnext.errors import (
     invalid,
     not_found,
     nothing_there,
+    thrown,
     unknown_doctype,
 )
 from agencystack.sandbox.erpnext.mail_servers import is_mask
@@ -156,10 +157,10 @@ class Documents:
         # Sending a name means another document, not a rename.
         before = self._stored(work, doctype, str(values.get("name", name)))
         work.require(meta, "write")
+        self._check_latest(work, values, before)
         document = changed_document(work, meta, before, values)
         target = int(values.get("docstatus", before.get("docstatus") or DRAFT) or DRAFT)
         document["docstatus"] = target
-        self._check_latest(work, values, before)
         self._move_on(work, meta, document, before, target)
         return shown(document)
 
@@ -186,7 +187,13 @@ class Documents:
         on_trash = self._behaviour(doctype).on_trash
         if on_trash:
             on_trash(work, document)
-        check_not_linked(work, document)
+        try:
+            check_not_linked(work, document)
+        except FrappeError as error:
+            if not (meta.field("disabled") or meta.field("enabled")):
+                raise
+            text = f"You can disable this {doctype} instead of deleting it."
+            raise FrappeError(error.kind, text, messages=[*error.messages, thrown(text)]) from error
         work.transaction.delete(doctype, document["name"])
         if doctype not in _TRACELESS:
             self._leave_trace(work, document)

@@ -24,6 +24,7 @@ _USER = DocType(
         Field("social_logins", "Table", options="User Social Login"),
         Field("roles", "Table", options="Has Role"),
     ),
+    may_be_renamed=True,
 )
 _USER_SOCIAL_LOGIN = DocType("User Social Login", data("provider username userid"), is_table=True)
 _HAS_ROLE = DocType("Has Role", (Field("role", "Link", options="Role"),), is_table=True)

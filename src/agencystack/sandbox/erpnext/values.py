@@ -65,7 +65,12 @@ def new_row(work: Work, meta: DocType, document: Document, one: Field, index: in
         new[column.name] = initial(work, column)
     sent = {column.name for column in table.fields if column.name in row}
     new.update({column.name: cast(column, row[column.name]) for column in table.fields if column.name in sent})
-    place = {"idx": index, "parent": document.get("name"), "parentfield": one.name, "parenttype": meta.name}
+    place = {
+        "idx": int(row.get("idx") or index),
+        "parent": document.get("name"),
+        "parentfield": one.name,
+        "parenttype": meta.name,
+    }
     return {**new, **place, SENT: sorted(sent)}
 
 
@@ -122,10 +127,15 @@ def shown(document: Document) -> Document:
 def without_marks(document: Document) -> Document:
     """Return a document as it is stored."""
     return {
-        key: [without_marks(row) for row in value] if isinstance(value, list) else value
+        key: [without_marks(row) for row in value] if isinstance(value, list) else _as_decimal(value)
         for key, value in document.items()
         if not key.startswith("__")
     }
+
+
+def _as_decimal(value: Any) -> Any:
+    """Return a number as the database keeps it: with 9 decimal places."""
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def rows_of(document: Document) -> list[Document]:

@@ -132,10 +132,10 @@ def _company(company: str, abbr: str) -> Iterator[Planted]:
     yield "Company", company, {**values, "enable_perpetual_inventory": 1, **accounts}
     yield "Cost Center", own("Main"), {"cost_center_name": "Main", "company": company}
     for name in sorted({group for _, _, group in _ACCOUNTS}):
-        yield "Account", own(name), {"account_name": name, "company": company, "is_group": 1, "account_currency": "EUR"}
+        yield "Account", own(name), {"account_name": name, "company": company, "is_group": 1, "root_type": _root(name)}
     for name, kind, group in _ACCOUNTS:
         told = {"account_name": name, "account_type": kind, "company": company, "account_currency": "EUR"}
-        yield "Account", own(name), {**told, "parent_account": own(group), "is_group": 0}
+        yield "Account", own(name), {**told, "parent_account": own(group), "is_group": 0, "root_type": _root(group)}
     everything = own("All Warehouses")
     yield "Warehouse", everything, {"warehouse_name": "All Warehouses", "company": company, "is_group": 1}
     for name in _WAREHOUSES:
@@ -143,3 +143,15 @@ def _company(company: str, abbr: str) -> Iterator[Planted]:
     for name, kind in _MODES.items():
         row = {"company": company, "default_account": own(kind)}
         yield "Mode of Payment", name, {"mode_of_payment": name, "enabled": 1, "type": kind, "accounts": [row]}
+
+
+def _root(group: str) -> str:
+    for word, root in (
+        ("Income", "Income"),
+        ("Expenses", "Expense"),
+        ("Payable", "Liability"),
+        ("Duties", "Liability"),
+    ):
+        if word in group:
+            return root
+    return "Asset"

@@ -11,6 +11,7 @@ from agencystack.sandbox.erpnext.errors import invalid, not_found
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.meta import DocType
 from agencystack.sandbox.erpnext.selling.items import variant_of
+from agencystack.sandbox.erpnext.selling.mapping import mappers
 from agencystack.sandbox.erpnext.selling.orders import Orders
 from agencystack.sandbox.erpnext.selling.sales import Sales
 from agencystack.sandbox.erpnext.selling.settings import setting
@@ -33,6 +34,7 @@ def calls(documents: Documents) -> Mapping[str, Call]:
     so = "erpnext.selling.doctype.sales_order.sales_order"
     variants = "erpnext.controllers.item_variant"
     return {
+        **mappers(),
         "frappe.client.get_time_zone": lambda work, _: {"time_zone": setting(work, "System Settings", "time_zone")},
         "frappe.client.get_list": lambda work, given: rows(work, str(given.get("doctype")), given),
         "frappe.client.get_count": client.count,

@@ -62,6 +62,12 @@ def _lead_name(work: Work, lead: Document) -> str:
 def _prepare_lead(work: Work, lead: Document, before: Document | None) -> None:
     if before is None:
         lead["company"] = lead.get("company") or work.company
+        lead["lead_owner"] = lead.get("lead_owner") or work.user
+        company = work.transaction.peek("Company", str(lead["company"])) or {}
+        lead["country"] = lead.get("country") or company.get("country")
+        lead["language"] = lead.get("language") or "en"
+        lead["no_of_employees"] = lead.get("no_of_employees") or "1-10"
+        lead["qualification_status"] = lead.get("qualification_status") or "Unqualified"
     parts = (lead.get(key) for key in ("first_name", "middle_name", "last_name"))
     lead["lead_name"] = (
         lead.get("lead_name") or " ".join(str(part) for part in parts if part) or lead.get("company_name")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 
 from agencystack.sandbox.erpnext.documents import Behaviour, Documents
-from agencystack.sandbox.erpnext.errors import FrappeError, bold, broken, invalid
+from agencystack.sandbox.erpnext.errors import bold, broken, invalid
 from agencystack.sandbox.erpnext.selling.naming import named
 from agencystack.sandbox.erpnext.selling.prices import ItemPrices
 from agencystack.sandbox.erpnext.selling.settings import setting
@@ -56,12 +56,18 @@ class _Items:
         if before is None:
             item["stock_uom"] = item.get("stock_uom") or setting(work, "Stock Settings", "stock_uom") or "Nos"
             item["naming_series"] = item.get("naming_series") or "STO-ITEM-.YYYY.-"
+        template = work.transaction.peek("Item", str(item.get("variant_of") or ""))
+        for row in item["attributes"] if template else ():
+            if row["attribute"] not in {one["attribute"] for one in (template or {}).get("attributes", [])}:
+                raise invalid(f"Attribute {bold(row['attribute'])} is not valid for the selected template.")
 
     def check(self, work: Work, item: Document, before: Document | None) -> None:
         """As ``Item.validate``."""
         item["item_code"] = item["name"]
         item["item_name"] = item.get("item_name") or item["item_code"]
         item["description"] = item.get("description") or item["item_name"]
+        if before is not None and before["stock_uom"] != item["stock_uom"]:
+            item["uoms"] = [row for row in item["uoms"] if row["uom"] != before["stock_uom"]]
         if not item["uoms"] or all(row["uom"] != item["stock_uom"] for row in item["uoms"]):
             item["uoms"] = [*item["uoms"], _row(item, "UOM Conversion Detail", "uoms", len(item["uoms"]) + 1)]
             item["uoms"][-1].update(uom=item["stock_uom"], conversion_factor=1.0)
@@ -106,23 +112,15 @@ class _Items:
     def trashed(self, work: Work, item: Document) -> None:
         """Take along what is only an item's: its bins, prices, and a template's variants."""
         for variant in work.transaction.having("Item", "variant_of", item["name"]):
-            try:
-                self._documents.delete(work, "Item", variant["name"], checked=False)
-            except FrappeError as error:
-                text = "You can disable this Item instead of deleting it."
-                raise FrappeError(error.kind, text, messages=error.messages) from error
+            self._documents.delete(work, "Item", variant["name"], checked=False)
         for doctype in ("Item Price", "Bin"):
             for one in work.transaction.having(doctype, "item_code", item["name"]):
                 self._documents.delete(work, doctype, one["name"], checked=False)
 
 
 def _check_variant(work: Work, item: Document) -> None:
-    template = work.transaction.peek("Item", item["variant_of"]) or {}
-    allowed = {row["attribute"] for row in template.get("attributes", [])}
     for row in item["attributes"]:
-        attribute = work.transaction.peek("Item Attribute", str(row["attribute"]))
-        if attribute is None or row["attribute"] not in allowed:
-            raise invalid(f"Attribute {bold(row['attribute'])} is not valid for the selected template.")
+        attribute = work.transaction.peek("Item Attribute", str(row["attribute"])) or {"item_attribute_values": []}
         values = {one["attribute_value"] for one in attribute["item_attribute_values"]}
         if row.get("attribute_value") not in values:
             told = f"Attribute Value {bold(row.get('attribute_value'))} is not valid"

@@ -38,7 +38,7 @@ class Orders:
             on_submit=self.reserve,
             on_cancel=self._cancelled,
             on_trash=give_back,
-            after_submit=self.reserve,
+            after_submit=self._changed,
         )
 
     def _prepare(self, work: Work, order: Document, before: Document | None) -> None:
@@ -82,6 +82,12 @@ class Orders:
         for code, warehouse in {(row["item_code"], row.get("warehouse")) for row in order["items"]}:
             if code and warehouse and self._sales.stock.is_kept(work, code):
                 self._sales.stock.reserve(work, code, warehouse)
+
+    def _changed(self, work: Work, order: Document) -> None:
+        """Work the delivery date out again: one that is sent for the whole order changes nothing (06_sales_order)."""
+        order["delivery_date"] = max(str(row["delivery_date"]) for row in order["items"])
+        work.transaction.put({key: value for key, value in order.items() if not key.startswith("__")})
+        self.reserve(work, order)
 
     def _cancelled(self, work: Work, order: Document) -> None:
         freed = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from agencystack.sandbox.erpnext.accounts import require_address
 from agencystack.sandbox.erpnext.documents import Behaviour, Documents
-from agencystack.sandbox.erpnext.errors import FrappeError, bold, broken, invalid, thrown
+from agencystack.sandbox.erpnext.errors import bold, broken, invalid
 from agencystack.sandbox.erpnext.selling.naming import free
 from agencystack.sandbox.erpnext.store import Document
 from agencystack.sandbox.erpnext.work import Work
@@ -61,6 +61,8 @@ class _Customers:
 
     def saved(self, work: Work, customer: Document, before: Document | None) -> None:
         """Make a contact of the e-mail and number a new customer was given."""
+        if before is None:
+            self._tell_lead(work, customer, "Converted")
         if before is not None or customer.get("customer_primary_contact"):
             return
         if not (customer.get("email_id") or customer.get("mobile_no")):
@@ -89,16 +91,13 @@ class _Customers:
                 if others:
                     work.transaction.put({**one, "links": others})
                 else:
-                    self._gone(work, doctype, one["name"])
+                    self._documents.delete(work, doctype, one["name"], checked=False)
+        self._tell_lead(work, customer, "Interested")
 
-    def _gone(self, work: Work, doctype: str, name: str) -> None:
-        try:
-            self._documents.delete(work, doctype, name, checked=False)
-        except FrappeError as error:
-            if error.kind != "LinkExistsError":
-                raise
-            text = f"You can disable this {doctype} instead of deleting it."
-            raise FrappeError(error.kind, text, messages=[*error.messages, thrown(text)]) from error
+    def _tell_lead(self, work: Work, customer: Document, status: str) -> None:
+        lead = work.transaction.get("Lead", str(customer.get("lead_name") or ""))
+        if lead:
+            work.transaction.put({**lead, "status": status, "modified": work.now()})
 
     def renamed(self, work: Work, customer: Document, old: str) -> None:
         """Follow a rename: the customer is called what it is named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from agencystack.sandbox.erpnext.documents import Behaviour, Documents
-from agencystack.sandbox.erpnext.errors import invalid
+from agencystack.sandbox.erpnext.errors import bold, invalid
 from agencystack.sandbox.erpnext.selling.naming import named
 from agencystack.sandbox.erpnext.store import Document
 from agencystack.sandbox.erpnext.work import Work
@@ -45,14 +45,14 @@ class ItemPrices:
         prices = work.transaction.peek("Price List", str(price.get("price_list") or ""))
         item = work.transaction.peek("Item", str(price.get("item_code") or "")) or {}
         if item.get("has_variants"):
-            text = f"Item Price cannot be created for the template item {price['item_code']}"
+            text = f"Item Price cannot be created for the template item {bold(price['item_code'])}"
             raise invalid(text)
         if prices is None or not prices["enabled"]:
             raise invalid(f"The price list {price.get('price_list')} does not exist or is disabled")
         price["buying"], price["selling"], price["currency"] = (prices[k] for k in ("buying", "selling", "currency"))
         price["item_name"], price["item_description"] = item.get("item_name"), item.get("description")
         if price.get("valid_upto") and str(price["valid_upto"]) < str(price.get("valid_from") or ""):
-            raise invalid("Valid From Date must be lesser than Valid Up To Date.")
+            raise invalid("Valid From Date must be lesser than Valid Up To Date.", kind="InvalidDates")
         for other in work.transaction.having("Item Price", "item_code", price["item_code"]):
             if other["name"] != price["name"] and all((other.get(k) or "") == (price.get(k) or "") for k in _KEY):
                 text = (

@@ -35,6 +35,8 @@ _UNCLEANED = frozenset({"Code", "JSON", "HTML Editor", "Markdown Editor", "Attac
 # MariaDB's ``text``; ``longtext`` has no limit that matters.
 _SMALL = frozenset({"Small Text", "Attach", "Attach Image"})
 _TEXT_BYTES = 65_535
+# What ERPNext's CRM adds, which the site whose fields were read did not have.
+_MISSING = {"Customer": (Field("lead_name", "Link", options="Lead", label="From Lead"),)}
 
 
 def doctypes() -> tuple[DocType, ...]:
@@ -46,7 +48,7 @@ def doctypes() -> tuple[DocType, ...]:
 def _doctype(name: str, told: Mapping[str, Any]) -> DocType:
     return DocType(
         name,
-        tuple(_field(one) for one in told["fields"]),
+        (*(_field(one) for one in told["fields"]), *_MISSING.get(name, ())),
         is_table=bool(told.get("table")),
         may_be_renamed=bool(told.get("rename")),
         is_single=bool(told.get("single")),

@@ -136,9 +136,11 @@ class Sales:
         row["conversion_factor"] = row.get("conversion_factor") or _factor(item, row["uom"])
         row["qty"] = float(row.get("qty") or 0)
         row["stock_qty"] = row["qty"] * row["conversion_factor"]
+        row["warehouse"] = row.get("warehouse") or document.get("set_warehouse") or self.warehouse(work, item)
         if meta.field("is_stock_item"):
             row["is_stock_item"] = item["is_stock_item"]
-        row["warehouse"] = row.get("warehouse") or document.get("set_warehouse") or self.warehouse(work, item)
+        if meta.field("valuation_rate") and item["is_stock_item"] and row.get("warehouse"):
+            row["valuation_rate"] = self.stock.bin(work, item["name"], row["warehouse"])["valuation_rate"]
         self._fill_accounts(work, document, meta, row)
         self._fill_price(work, document, row)
 

@@ -146,14 +146,18 @@ class Stock:
         document["purpose"] = document.get("purpose") or document.get("stock_entry_type")
         if not document["items"]:
             raise invalid("Items is mandatory")
+        company = work.transaction.peek("Company", document["company"]) or {}
         for row in document["items"]:
-            item = work.transaction.peek("Item", str(row.get("item_code") or "")) or {}
-            row["item_name"], row["stock_uom"], row["uom"] = (
-                item.get("item_name"),
-                item.get("stock_uom"),
-                item.get("stock_uom"),
-            )
+            code = str(row.get("item_code") or "")
+            item = work.transaction.peek("Item", code) or {}
+            for field in ("item_name", "description", "item_group"):
+                row[field] = row.get(field) or item.get(field)
+            row["stock_uom"] = row["uom"] = item.get("stock_uom")
+            row["cost_center"] = row.get("cost_center") or company.get("cost_center")
             row["conversion_factor"], row["transfer_qty"] = 1.0, row["qty"]
+            held = self.bin(work, code, str(row.get("s_warehouse") or row.get("t_warehouse") or ""))
+            row["basic_rate"] = float(row.get("basic_rate") or 0) or held["valuation_rate"]
+            row["valuation_rate"], row["amount"] = row["basic_rate"], row["basic_rate"] * row["qty"]
             if not row["qty"]:
                 raise invalid(f"Row {row['idx']}: Qty is mandatory")
 
@@ -196,12 +200,16 @@ _NUMBERS = (
 )
 
 
+def _title(document: Document) -> str:
+    return str(document.get("title") or document.get("purpose") or document["name"])
+
+
 def _negative(work: Work, document: Document, item_code: str, warehouse: str, missing: float) -> Exception:
     item = work.transaction.peek("Item", item_code) or {}
     link = '<a href="/app/Form/{0}/{1}" style="font-weight: bold;">{0} {2}</a>'
     text = (
         f"<strong>{missing}</strong> units of {link.format('Item', item_code, item.get('item_name'))} needed in "
         f"{link.format('Warehouse', warehouse, warehouse)} on {work.now()} for "
-        f"{link.format(document['doctype'], document['name'], document['name'])} to complete this transaction."
+        f"{link.format(document['doctype'], document['name'], _title(document))} to complete this transaction."
     )
     return invalid(text, kind="NegativeStockError", title="Insufficient Stock", module="erpnext.stock.stock_ledger")
