@@ -131,6 +131,15 @@ def test_a_payment_of_a_cancelled_order_waits() -> None:
     waits(paid(ledger(docstatus=2)), "cancelled", "pay it back")
 
 
+def test_a_payment_goes_to_the_amendment_of_its_order() -> None:
+    into = ledger(docstatus=2)
+    amendment = {"name": "WC-shop-5-1", "docstatus": 1, "amended_from": "WC-shop-5", "items": [], "grand_total": 10.81}
+    into.tables["Sales Order"]["WC-shop-5-1"] = amendment
+    assert paid(into).result is Result.DONE
+    (entry,) = into.tables["Payment Entry"].values()
+    assert entry["mapped_from"] == "WC-shop-5-1"
+
+
 def test_a_payment_of_an_order_that_is_gone_waits() -> None:
     waits(paid(books()), "not there any more")
 

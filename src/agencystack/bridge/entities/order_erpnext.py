@@ -9,6 +9,7 @@ from typing import Any
 
 from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
+from agencystack.bridge.entities.invoices import Invoice, invoices_of
 from agencystack.bridge.entities.order import total
 from agencystack.bridge.entities.order_address import as_text, from_document
 from agencystack.bridge.entities.order_amendments import STANDS_FOR, amendments
@@ -61,6 +62,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         self.accounting, self.site = accounting, site
         self.guests = guests or Guests()
         self.lookup = Lookup(documents, accounting)
+        self._invoices: Mapping[str, Sequence[Invoice]] = {}
 
     # Reading. -----------------------------------------------------------------------------------------------------
 
@@ -122,6 +124,9 @@ class OrderOnErpNext(WaitingErpNextForm):
     def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
         """Look up exchange rates, price lists and item prices once for all operations."""
         self.lookup.load([one.fields for one in operations if one.fields])
+        touched = [one.id for one in operations if "status" in one.fields or one.action is Action.RETIRE]
+        names = {str(natives[id_].document["name"]) for id_ in touched if id_ in natives}
+        self._invoices = invoices_of(self.documents, names)
 
     def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
         """Return what is done for an operation."""
@@ -247,7 +252,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             return []
         document, (_, target) = native.document, self._target(operation.fields)
         name, docstatus = str(document["name"]), int(document.get("docstatus") or 0)
-        billed = self.lookup.invoices_of(name) if docstatus else ()
+        billed = self._invoices.get(name, ())
         if target == order_status.CANCELLED and docstatus == 1:
             return [self._cancellation(document, bool(billed))]
         if target in _TAKEN and docstatus == 2:
@@ -280,7 +285,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             return [Step("delete", self.doctype, name, called="main", modified=version)]
         if docstatus == 2:
             return []
-        return [replace(self._cancellation(document, bool(self.lookup.invoices_of(name))), called="main")]
+        return [replace(self._cancellation(document, bool(self._invoices.get(name))), called="main")]
 
     def _target(self, fields: Fields) -> tuple[str, str]:
         """Return the shop's status and the one of WooCommerce it counts as."""

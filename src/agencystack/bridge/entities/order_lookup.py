@@ -83,12 +83,6 @@ class Lookup:
                 "Settings, then retry",
             )
 
-    def invoices_of(self, order: str) -> Sequence[str]:
-        """Return the invoices (no returns, not cancelled) that bill a Sales Order."""
-        filters: Filters = [["sales_order", "=", order], ["docstatus", "<", 2], ["qty", ">", 0]]
-        found = self.documents.select("Sales Invoice Item", filters, ["parent"], parent="Sales Invoice")
-        return sorted({str(one["parent"]) for one in found})
-
     def related(self, documents: Sequence[Document]) -> Mapping[str, Mapping[str, Sequence[Document]]]:
         """Return variants among the items of Sales Orders, and the addresses they name."""
         codes = sorted(

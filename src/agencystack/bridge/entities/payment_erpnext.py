@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agencystack.bridge import normal
+from agencystack.bridge.entities.invoices import INVOICE, Invoice, Receivable, invoices_of
+from agencystack.bridge.entities.order_amendments import amendments
 from agencystack.bridge.entities.order_document import day
-from agencystack.bridge.entities.order_lookup import Filters, Lookup
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
 from agencystack.bridge.record import Fields, Observed, Ref
@@ -37,8 +38,9 @@ class PaymentOnErpNext(WaitingErpNextForm):
     def __init__(self, documents: Documents, accounting: Accounting, site: str) -> None:
         super().__init__(documents)
         self.accounting, self.site = accounting, site
-        self.lookup = Lookup(documents, accounting)
+        self.receivable = Receivable(documents, accounting)
         self._orders: Mapping[str, Document] = {}
+        self._invoices: Mapping[str, Sequence[Invoice]] = {}
 
     def fields(self, native: Native) -> Fields:
         """Return the canonical values of a payment."""
@@ -63,8 +65,10 @@ class PaymentOnErpNext(WaitingErpNextForm):
         return ([["reference_no", "=", fields["reference"]], ["docstatus", "<", 2]],) if fields.get("reference") else ()
 
     def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
-        """Fetch the Sales Orders that were paid."""
+        """Fetch the Sales Orders that were paid, and their invoices."""
+        self.receivable.forget()
         self._orders = orders_of(self.documents, operations)
+        self._invoices = invoices_of(self.documents, names_of(self._orders))
 
     def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
         """Return what is done for an operation: a payment is entered once, and never changed."""
@@ -111,9 +115,8 @@ class PaymentOnErpNext(WaitingErpNextForm):
     def _entry(self, fields: Fields, order: Document, where: Payment, values: Mapping[str, Any]) -> Step:
         if int(order.get("docstatus") or 0) == 0:
             return self._unallocated(fields, order, where, values)
-        invoices = self.lookup.invoices_of(str(order["name"]))
-        open_ones = self._open(invoices)
-        source, kind = (open_ones[0], "Sales Invoice") if open_ones else (str(order["name"]), "Sales Order")
+        owed = [one.name for one in self._invoices.get(str(order["name"]), ()) if one.owed]
+        source, kind = (owed[0], INVOICE) if owed else (str(order["name"]), "Sales Order")
         return Step(
             "map",
             PAYMENT_ENTRY,
@@ -140,7 +143,7 @@ class PaymentOnErpNext(WaitingErpNextForm):
                 "company": self.accounting.company,
                 "party_type": "Customer",
                 "party": order["customer"],
-                "paid_from": receivable_of(self.documents, self.accounting),
+                "paid_from": self.receivable.account(),
                 "paid_to": where.account,
                 "paid_amount": float(str(fields["amount"])),
                 "received_amount": float(str(fields["amount"])),
@@ -155,18 +158,23 @@ class PaymentOnErpNext(WaitingErpNextForm):
             return []
         return [Step("submit", PAYMENT_ENTRY, Made("main"))]
 
-    def _open(self, invoices: Sequence[str]) -> list[str]:
-        if not invoices:
-            return []
-        filters: Filters = [["name", "in", list(invoices)], ["docstatus", "=", 1], ["outstanding_amount", ">", 0]]
-        return [str(one["name"]) for one in self.documents.select("Sales Invoice", filters, ["name"])]
-
 
 def orders_of(documents: Documents, operations: Sequence[Operation]) -> Mapping[str, Document]:
-    """Return the Sales Orders that operations on payments and refunds name."""
+    """Return the Sales Orders that operations on payments and refunds name, each as its newest amendment says."""
+
+    def natives(names: Sequence[str]) -> Mapping[str, Native]:
+        found = documents.fetch("Sales Order", names) if names else {}
+        return {name: Native(document) for name, document in found.items()}
+
     named = (one.fields.get("order") for one in operations)
-    names = {ref.id for ref in named if isinstance(ref, Ref)}
-    return documents.fetch("Sales Order", sorted(names)) if names else {}
+    found = natives(sorted({ref.id for ref in named if isinstance(ref, Ref)}))
+    newest = {**found, **amendments(documents, found, natives)}
+    return {name: one.document for name, one in newest.items()}
+
+
+def names_of(orders: Mapping[str, Document]) -> set[str]:
+    """Return what Sales Orders are called now."""
+    return {str(one["name"]) for one in orders.values()}
 
 
 def order_named(fields: Fields, orders: Mapping[str, Document]) -> Document:
@@ -197,18 +205,3 @@ def way_of_paying(method: Any, accounting: Accounting) -> Payment:
             f"add it to the accounting settings (payments: {{{method or '*'}: {{mode: …, account: …}}}}) and retry",
         )
     return found
-
-
-def receivable_of(documents: Documents, accounting: Accounting) -> str:
-    """Return the account customers owe to.
-
-    Raises:
-        Waits: the company has none.
-    """
-    company = documents.fetch("Company", [accounting.company]).get(accounting.company, {})
-    if not company.get("default_receivable_account"):
-        raise Waits(
-            f"the company {accounting.company} has no default receivable account",
-            "set it in ERPNext (Company, Accounts)",
-        )
-    return str(company["default_receivable_account"])

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agencystack.bridge import normal
+from agencystack.bridge.entities.invoices import INVOICE, Invoice, Receivable, invoices_of
 from agencystack.bridge.entities.order_document import day
-from agencystack.bridge.entities.order_lookup import Filters, Lookup
+from agencystack.bridge.entities.order_lookup import Filters
 from agencystack.bridge.entities.payment_erpnext import (
     MAKE,
     PAYMENT_ENTRY,
+    names_of,
     order_named,
     orders_of,
-    receivable_of,
     way_of_paying,
 )
 from agencystack.bridge.entities.refund_return import return_values
@@ -28,8 +29,6 @@ from agencystack.bridge.settings import Accounting
 from agencystack.bridge.side import Action, Operation
 from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Step
 from agencystack.bridge.sides.erpnext.form import Native
-
-INVOICE = "Sales Invoice"
 
 
 class RefundOnErpNext(WaitingErpNextForm):
@@ -48,8 +47,9 @@ class RefundOnErpNext(WaitingErpNextForm):
     def __init__(self, documents: Documents, accounting: Accounting, site: str) -> None:
         super().__init__(documents)
         self.accounting, self.site = accounting, site
-        self.lookup = Lookup(documents, accounting)
+        self.receivable = Receivable(documents, accounting)
         self._orders: Mapping[str, Document] = {}
+        self._invoices: Mapping[str, Sequence[Invoice]] = {}
 
     def fields(self, native: Native) -> Fields:
         """Return the canonical values of a refund; what it gave back is told by its return alone."""
@@ -76,8 +76,10 @@ class RefundOnErpNext(WaitingErpNextForm):
         return {token.removesuffix("-main"): name for token, name in found.items()}
 
     def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
-        """Fetch the Sales Orders money was given back for."""
+        """Fetch the Sales Orders money was given back for, and their invoices."""
+        self.receivable.forget()
         self._orders = orders_of(self.documents, operations)
+        self._invoices = invoices_of(self.documents, names_of(self._orders))
 
     def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
         """Return what is done for an operation: a refund is entered once, and never changed."""
@@ -87,7 +89,7 @@ class RefundOnErpNext(WaitingErpNextForm):
         order = order_named(fields, self._orders)
         if not self.accounting.submit:
             return [self._payment(fields, order, references=[])]
-        invoices = self._submitted(self.lookup.invoices_of(str(order["name"])))
+        invoices = [one.name for one in self._invoices.get(str(order["name"]), ()) if one.submitted]
         if len(invoices) > 1:
             raise Waits(
                 f"{order['name']} has several invoices ({', '.join(invoices)})",
@@ -157,19 +159,13 @@ class RefundOnErpNext(WaitingErpNextForm):
                 "party_type": "Customer",
                 "party": order["customer"],
                 "paid_from": self._account(fields),
-                "paid_to": receivable_of(self.documents, self.accounting),
+                "paid_to": self.receivable.account(),
                 "paid_amount": amount,
                 "received_amount": amount,
                 "references": list(references),
             },
             called="main",
         )
-
-    def _submitted(self, invoices: Sequence[str]) -> list[str]:
-        if not invoices:
-            return []
-        filters: Filters = [["name", "in", list(invoices)], ["docstatus", "=", 1]]
-        return [str(one["name"]) for one in self.documents.select(INVOICE, filters, ["name"])]
 
     def _returned(self, rows: Sequence[str]) -> Mapping[str, float]:
         filters: Filters = [["sales_invoice_item", "in", list(rows)], ["docstatus", "=", 1]]
