@@ -160,7 +160,9 @@ class _Work:
 	def failed(self, result: str, why: Exception) -> Saved:
 		"""Return the answer for what went wrong."""
 		told = [entry.get("message") for entry in frappe.get_message_log() if entry.get("message")]
-		text = plain(why) or (plain(told[-1]) if told else "")
+		# These two carry the database's words, and the sentence for people beside them.
+		technical = isinstance(why, frappe.DuplicateEntryError | frappe.UniqueValidationError)
+		text = plain(told[-1]) if told and (technical or not str(why)) else plain(why)
 		return Saved(result, kind=type(why).__name__, message=text, step=str(self.step or ""))
 
 	def _allowed(self, step: Step) -> Any:
@@ -195,16 +197,20 @@ class _Work:
 
 	def submit(self, step: Step) -> Any:
 		doc = self._there(step)
-		doc.update(resolved(dict(step.values), self.made))
-		doc.submit()
+		if not doc.docstatus.is_submitted():
+			doc.submit()
 		return doc
 
 	def cancel(self, step: Step) -> Any:
 		doc = self._there(step)
-		doc.cancel()
+		if not doc.docstatus.is_cancelled():
+			doc.cancel()
 		return doc
 
 	def delete(self, step: Step) -> Any:
+		name = self._name(step)
+		if not frappe.db.exists(step.doctype, name):
+			return frappe.get_doc({"doctype": step.doctype, "name": name})
 		doc = self._there(step)
 		doc.delete()
 		return doc
@@ -222,7 +228,11 @@ class _Work:
 
 	def _there(self, step: Step) -> Any:
 		"""Return a document that is still as it was expected, locked until the group is committed."""
-		doc = frappe.get_doc(step.doctype, self._name(step), for_update=True)
+		name = self._name(step)
+		try:
+			doc = frappe.get_doc(step.doctype, name, for_update=True)
+		except frappe.DoesNotExistError:
+			raise Stale(f"{step.doctype} {name} is not there any more") from None
 		if step.modified and str(doc.modified) != step.modified:
 			raise Stale(f"{step.doctype} {doc.name} was changed at {doc.modified}")
 		return quiet.without_notifications(doc)

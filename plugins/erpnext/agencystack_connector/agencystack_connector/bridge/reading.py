@@ -59,10 +59,14 @@ def select(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 			raise BadCall(f"there is no doctype {of!r} on this site")
 	else:
 		of = doctype(dict(body))
+	fields = names(body.get("fields"), "fields", 100)
+	unknown = [field for field in fields if field.isidentifier() and field not in _columns(of)]
+	if unknown:
+		raise BadCall(f"{of} has no field {', '.join(unknown)} on this site")
 	return frappe.get_list(
 		of,
 		filters=filters_of(body),
-		fields=names(body.get("fields"), "fields", 100),
+		fields=fields,
 		limit_page_length=0,
 		**({"parent_doctype": parent} if parent else {}),
 	)
@@ -108,6 +112,11 @@ def filters_of(body: Mapping[str, Any]) -> list[Any]:
 def in_utc(moment: datetime, zone: ZoneInfo) -> str:
 	"""Return one of Frappe's times, which are the site's, as UTC text."""
 	return moment.replace(tzinfo=zone).astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _columns(of: str) -> set[str]:
+	"""Return what can be asked for; Frappe leaves what it does not know out without a word."""
+	return {*frappe.get_meta(of).get_valid_columns(), "parent", "parenttype", "parentfield", "idx"}
 
 
 def _walked(of: str, filters: Sequence[Any], limit: int) -> list[Any]:

@@ -114,6 +114,18 @@ class TestApply(BridgeCase):
 		self.assertEqual((first["result"], second["result"]), ("done", "stale"))
 		self.assertEqual(frappe.db.get_value("Customer", customer.name, "website"), "https://one.example")
 
+	def test_what_is_so_already_is_done_and_what_is_gone_is_stale(self):
+		item = self.item()
+		order = self.order(item.name)
+		order.submit()
+		frappe.db.commit()
+		again = {"action": "submit", "doctype": "Sales Order", "name": order.name}
+		cancel = {"action": "cancel", "doctype": "Sales Order", "name": order.name}
+		delete = {"action": "delete", "doctype": "Sales Order", "name": order.name}
+		steps = (again, cancel, cancel, delete, delete, cancel, update("Sales Order", order.name, po_no="x"))
+		answers = self.apply(*[group(step) for step in steps])
+		self.assertEqual([one["result"] for one in answers], [*["done"] * 5, "stale", "stale"])
+
 	def test_what_erpnext_would_drop_silently_is_refused(self):
 		item = self.item()
 		frappe.db.commit()
