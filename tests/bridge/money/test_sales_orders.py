@@ -340,4 +340,5 @@ def test_fields_of_the_agencys_own_travel_with_an_order() -> None:
     [("pending", False), ("failed", False), ("cancelled", False), ("on-hold", True), ("processing", True), ("x", True)],
 )
 def test_an_abandoned_checkout_is_no_order(status: str, made: bool) -> None:
-    assert wanted({"status": status}) is made
+    assert wanted({"status": status, "payment": {"paid": None}}) is made
+    assert wanted({"status": status, "payment": {"paid": "2026-11-22T20:06:00Z"}})

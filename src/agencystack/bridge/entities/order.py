@@ -71,9 +71,11 @@ def wanted(fields: Fields) -> bool:
     """Tell whether an order that only one side has is to be made on the other.
 
     Checkouts that were abandoned, failed or ran out of time are none: ERPNext would fill with drafts nobody wants.
-    What was made stays in step, whatever becomes of it.
+    What was paid is one all the same, and what was made stays in step, whatever becomes of it.
     """
-    return fields.get("status") not in _NOTHING_BOUGHT
+    payment = fields.get("payment")
+    paid = isinstance(payment, Mapping) and payment.get("paid") is not None
+    return paid or fields.get("status") not in _NOTHING_BOUGHT
 
 
 def rows(content: Value, name: str) -> Sequence[Mapping[str, Any]]:
