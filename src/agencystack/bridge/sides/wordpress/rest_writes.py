@@ -144,10 +144,26 @@ class RestWrites:
         except NotSent as error:
             return {one.token: _unsaid(one, Result.LATER, error, error.after) for one in batch.writes}
         except Lost as error:
+            if (orphans := self._orphans(batch)) is not None:
+                return orphans
             self._size = max(1, self._size // 2)
             return {one.token: _unsaid(one, Result.UNKNOWN, error) for one in batch.writes}
         self._size = min(BATCH, self._size * 2)
         return done
+
+    def _orphans(self, batch: _Batch) -> dict[str, Written] | None:
+        """Return what becomes of variations whose product is gone: PHP dies of them, each time they are sent.
+
+        Source: tests/contract/recordings/woocommerce/variations.json, "on no product".
+        """
+        if batch.writes[0].kind is not Kind.VARIATION:
+            return None
+        try:
+            if self._api.one(batch.route.removesuffix("/variations"), {"_fields": "id"}) is not None:
+                return None
+        except AgencyStackError:
+            return None
+        return {one.token: _orphan(one) for one in batch.writes}
 
     def _together(self, batch: _Batch) -> dict[str, Written]:
         creates = [one for one in batch.writes if one.action == "create"]
@@ -234,6 +250,7 @@ def _takes_batches(kind: Kind) -> bool:
     return kind is Kind.VARIATION or PLACES[kind].batch
 
 
+_IN_THE_BIN = frozenset({"woocommerce_rest_already_trashed", "rest_already_trashed"})
 _TOO_LARGE = {
     "code": "request_too_large",
     "message": "WordPress saw an empty request: it is larger than post_max_size in php.ini",
@@ -249,9 +266,16 @@ def _refused(write: Write, error: Mapping[str, Any]) -> Written:
         message=str(error.get("message", "")),
         data=data if isinstance(data, dict) else {"status": data},
     )
-    if write.id and (is_absent(error) or code == "woocommerce_rest_already_trashed"):
+    if write.id and (is_absent(error) or code in _IN_THE_BIN):
         return replace(written, result=Result.STALE if write.action == "update" else Result.DONE)
     return written
+
+
+def _orphan(write: Write) -> Written:
+    if write.action != "create":
+        return Written(write.token, Result.STALE)
+    message = f"the product {write.parent} it belongs to does not exist"
+    return Written(write.token, Result.REFUSED, code="woocommerce_rest_product_invalid_id", message=message)
 
 
 def _unsaid(write: Write, result: Result, error: Exception, after: float = 0.0) -> Written:
