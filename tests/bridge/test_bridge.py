@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from agencystack.bridge.pairing import remembered, suspicion
 from agencystack.bridge.reconciling import LEAF, parts
 from agencystack.bridge.record import Ref, SideName
 from agencystack.bridge.settings import Sharing
-from agencystack.bridge.side import Identity, Outcome, Result
+from agencystack.bridge.side import Changes, Identity, Outcome, Result
 from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.links import LinkState
+from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import metadata
 from agencystack.stack.errors import Unavailable, UsageError
 from tests.bridge.fakes import E, Killed, W
@@ -271,6 +273,22 @@ def test_a_restored_backup_is_accepted_by_a_person(world: World) -> None:
     world.settle()
     assert new
     assert len(world.ec.here()) == 3
+
+
+def test_an_answer_that_comes_late_is_no_restored_backup(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(world, 1)
+    answers = world.w.changes
+
+    def slowly(cursor: str, acknowledged: Sequence[str], limit: int) -> Changes:
+        early = answers(cursor, acknowledged, limit)
+        monkeypatch.setattr(world.w, "changes", answers)
+        world.wc.make(**world.customer(name="meanwhile"))
+        world.worker("two").poll()
+        return early
+
+    monkeypatch.setattr(world.w, "changes", slowly)
+    world.bridge.poll()
+    assert world.bridge.pairing().state is PairingState.ACTIVE
 
 
 def test_a_record_that_breaks_the_bridge_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

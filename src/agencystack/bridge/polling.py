@@ -35,6 +35,7 @@ def _poll_side(context: Context, side: SideName) -> int:
     for _ in range(ROUNDS):
         with context.store.reading(context.pairing) as transaction:
             cursor, stored = transaction.cursors.get(stream(side)), transaction.marks.stored(side)
+            known = transaction.pairings.get().identities.get(side)
         try:
             changes = context.sides[side].changes(cursor, stored, MOST)
         except NOT_WELL as error:
@@ -42,8 +43,11 @@ def _poll_side(context: Context, side: SideName) -> int:
             trip(context, side, str(error))
             return taken
         well(context, side)
-        if not _store(context, side, changes, stored):
+        # Compared with what was known when it was asked: an answer that comes late is older than another worker's.
+        if suspicious := suspicion(side, known, changes.identity):
+            pause(context, suspicious)
             return taken
+        _store(context, side, changes, stored)
         taken += len(changes.marks)
         if not changes.more:
             return taken
@@ -55,22 +59,17 @@ def stream(side: SideName) -> str:
     return f"changes:{side}"
 
 
-def _store(context: Context, side: SideName, changes: Changes, acknowledged: Sequence[str]) -> bool:
-    """Store changes, and forget the marks that the side forgot; refuses those of another installation."""
+def _store(context: Context, side: SideName, changes: Changes, acknowledged: Sequence[str]) -> None:
+    """Store changes, and forget the marks that the side forgot."""
     now = context.now()
     with context.store.writing(context.pairing) as transaction:
         known = transaction.pairings.get().identities.get(side)
-        suspicious = suspicion(side, known, changes.identity)
-        if not suspicious:
-            transaction.marks.remove(side, acknowledged)
-            shared = [(mark.entity, mark.record) for mark in changes.marks if mark.entity in context.entities]
-            transaction.inbox.add(side, shared, "changed", now)
-            transaction.marks.add(side, [mark.id for mark in changes.marks if mark.id])
-            if changes.cursor:
-                transaction.cursors.save(stream(side), changes.cursor)
-            kept = remembered(known, changes.identity)
-            if kept != known:
-                transaction.pairings.set_identity(side, kept, now)
-    if suspicious:
-        pause(context, suspicious)
-    return not suspicious
+        transaction.marks.remove(side, acknowledged)
+        shared = [(mark.entity, mark.record) for mark in changes.marks if mark.entity in context.entities]
+        transaction.inbox.add(side, shared, "changed", now)
+        transaction.marks.add(side, [mark.id for mark in changes.marks if mark.id])
+        if changes.cursor:
+            transaction.cursors.save(stream(side), changes.cursor)
+        kept = remembered(known, changes.identity)
+        if kept != known:
+            transaction.pairings.set_identity(side, kept, now)
