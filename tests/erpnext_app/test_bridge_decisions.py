@@ -320,6 +320,7 @@ def test_a_group_is_known_by_its_main_document_or_the_first_that_is_made(site: B
         ("one<br>two<br/> three", "one\ntwo\nthree"),
         ("a &lt; b &amp; c", "a < b & c"),
         ("3 < 4 units of A & B", "3 < 4 units of A & B"),
+        ("no <strong>'<', '>'</strong>", "no '<', '>'"),
         ("<ul><li>x</li><li>y</li></ul>", "x\ny"),
     ],
 )

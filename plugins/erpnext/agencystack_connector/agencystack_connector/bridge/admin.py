@@ -34,6 +34,7 @@ def configure(pairing: str, hook_url: str, keys: Any, entities: Any) -> dict[str
 	_set_entities(stored, entities)
 	# The rights of the bridge's user follow whenever these settings are saved.
 	stored.bridge_user = setup.USER
+	stored.flags.from_agencystack = True
 	stored.save()
 	return state()
 

@@ -163,6 +163,8 @@ class _Work:
 		# These two carry the database's words, and the sentence for people beside them.
 		technical = isinstance(why, frappe.DuplicateEntryError | frappe.UniqueValidationError)
 		text = plain(told[-1]) if told and (technical or not str(why)) else plain(why)
+		if not hasattr(why, "http_status_code") and not isinstance(why, Stale | BadGroup):
+			text = f"ERPNext failed on what it was sent: {text}"
 		return Saved(result, kind=type(why).__name__, message=text, step=str(self.step or ""))
 
 	def _allowed(self, step: Step) -> Any:

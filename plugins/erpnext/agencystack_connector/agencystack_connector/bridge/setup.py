@@ -171,5 +171,6 @@ def empty() -> None:
 	stored.update(dict.fromkeys(("pairing", "hook_url", "bridge_user", "key_id", "key_secret"), ""))
 	stored.update(dict.fromkeys(("old_key_id", "old_key_secret"), ""))
 	stored.set("entities", [])
+	stored.flags.from_agencystack = True
 	stored.save(ignore_permissions=True)
 	frappe.db.delete(numbers.DOCTYPE)

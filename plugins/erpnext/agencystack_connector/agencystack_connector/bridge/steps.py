@@ -40,7 +40,7 @@ ARGUMENTS = frozenset({"dt", "party_amount", "bank_account", "bank_amount", "pay
 """What these functions may be told beside their source; ``ignore_permissions`` is not among them."""
 
 _OF_A_LINE = re.compile(r"<\s*(br|/p|/div|/li|/tr)\b[^>]*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
 class BadGroup(Exception):

@@ -48,6 +48,7 @@ class BridgeCase(unittest.TestCase):
 		stored.update({"pairing": "test", "hook_url": "", "key_id": "test", "key_secret": SECRET})
 		stored.update({"bridge_user": setup.USER, "old_key_id": "", "old_key_secret": ""})
 		stored.set("entities", [{"entity": name, "direction": way} for name, way in ENTITIES.items()])
+		stored.flags.from_agencystack = True
 		stored.save()
 		frappe.db.commit()
 		cls.company = frappe.get_all("Company", pluck="name")[0]

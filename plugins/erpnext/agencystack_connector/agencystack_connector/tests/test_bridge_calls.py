@@ -397,6 +397,34 @@ class TestJoining(BridgeCase):
 		self.assertEqual(rules(), everything)
 		frappe.db.commit()
 
+	def test_people_here_narrow_and_never_widen(self):
+		stored = frappe.get_doc("AgencyStack Bridge Settings")
+		for row in stored.entities:
+			row.direction = "both"
+		self.assertRaises(frappe.ValidationError, stored.save)
+		stored.reload()
+		stored.entities = stored.entities[1:]
+		self.assertRaises(frappe.ValidationError, stored.save)
+
+	def test_joining_twice_changes_nothing_and_parting_leaves_frappes_own_rules(self):
+		def rules():
+			fields = ["parent", "role", "permlevel", "write"]
+			return frappe.get_all("Custom DocPerm", fields=fields, order_by="name")
+
+		before, joined = frappe.get_all("Custom DocPerm", filters={"role": ["!=", setup.ROLE]}), rules()
+		stored = frappe.get_doc("AgencyStack Bridge Settings")
+		stored.save()
+		self.assertEqual(rules(), joined)
+		setup.undo()
+		self.assertFalse(frappe.get_all("Custom DocPerm", filters={"role": setup.ROLE}))
+		self.assertFalse(frappe.get_meta("Customer").has_field("agencystack_token"))
+		self.assertLess(len(rules()), len(before))
+		stored.reload()
+		stored.save()
+		self.assertEqual(len(rules()), len(joined))
+		self.assertTrue(frappe.get_meta("Customer").has_field("agencystack_token"))
+		frappe.db.commit()
+
 	def test_the_user_cannot_log_in(self):
 		user = frappe.get_doc("User", setup.USER)
 		self.assertEqual([row.role for row in user.roles], [setup.ROLE])

@@ -1,6 +1,7 @@
 """The settings of the data bridge: written by AgencyStack, narrowed by people here."""
 
 import frappe
+from frappe import _
 from frappe.model.document import Document
 
 from agencystack_connector.bridge import calls, hint, numbers, settings, setup
@@ -29,6 +30,8 @@ class AgencyStackBridgeSettings(Document):
 		if not self.instance:
 			self.instance = frappe.generate_hash(length=32)
 		before = self.get_doc_before_save()
+		if before and not self.flags.from_agencystack and _directions(self) != _directions(before):
+			frappe.throw(_("What is shared is decided in AgencyStack; here it can only be narrowed"))
 		if before and self._narrowed() != _narrowed(before):
 			self.revision = (before.revision or 0) + 1
 
@@ -40,6 +43,10 @@ class AgencyStackBridgeSettings(Document):
 
 	def _narrowed(self):
 		return _narrowed(self)
+
+
+def _directions(doc):
+	return {row.entity: row.direction for row in doc.entities}
 
 
 def _narrowed(doc):
