@@ -12,6 +12,7 @@ from agencystack.bridge.entities.shared import stored_term
 from agencystack.bridge.record import Fields, digest
 from agencystack.bridge.side import Action, Operation, Result
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Write
+from agencystack.stack.errors import Refused
 
 _NONE = "uncategorized"
 
@@ -60,6 +61,12 @@ class PostOnWordPress(ContentOnWordPress):
         self._terms = {name.casefold(): term for name in sorted(names) if (term := self._term(name)) is not None}
 
     def _term(self, name: str) -> int | None:
+        try:
+            return self._found_or_made(name)
+        except Refused:  # a plugin that keeps no categories of posts: the post is made without one
+            return None
+
+    def _found_or_made(self, name: str) -> int | None:
         for one in self.records.search(Kind.POST_CATEGORY, {"search": stored_term(name)}):
             if (normal.line(one.get("name")) or "").casefold() == name.casefold():
                 return int(one["id"])
