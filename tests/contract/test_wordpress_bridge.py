@@ -116,6 +116,22 @@ def test_a_change_after_the_answer_has_a_mark_of_its_own(quiet: Joined) -> None:
     assert quiet.changes()["epoch"] == done["epoch"], "numbers never go back, whatever was acknowledged"
 
 
+def test_numbers_do_not_go_back_when_the_bridge_itself_writes(quiet: Joined) -> None:
+    before = quiet.changes()["epoch"]
+    made = quiet.write("post", "create", {"title": "x", "content": "c"})["native"]
+    between = quiet.changes()["epoch"]
+    assert between > before
+    quiet.write("post", "update", {"title": "y"}, id=str(made["id"]))
+    after = quiet.changes()
+    assert after["epoch"] > between
+    assert after["changes"] == []
+    assert quiet.changes()["epoch"] == after["epoch"]
+    rows = quiet.told(
+        "$GLOBALS['wpdb']->get_var( \"SELECT COUNT(*) FROM {$GLOBALS['wpdb']->prefix}agencystack_marks\" )"
+    )
+    assert rows == "1", "only the newest number is kept"
+
+
 def test_more_is_told_page_by_page_oldest_first(quiet: Joined) -> None:
     ids = [quiet.told("wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'c' ) )") for _ in range(3)]
     page = quiet.changes(limit=2)

@@ -28,7 +28,7 @@ foreach ( array( 'settings', 'token', 'keys', 'roles', 'accounts', 'refusal', 'g
 	require_once __DIR__ . "/includes/class-oidc-$agencystack_part.php";
 }
 require_once __DIR__ . '/includes/class-der.php';
-foreach ( array( 'tables', 'settings', 'user', 'signature', 'marks', 'capture', 'capture-shop', 'tokens', 'kinds', 'rows', 'digest', 'half', 'stock', 'people', 'submissions', 'privacy', 'records', 'writer', 'apply', 'quiet', 'api', 'hint', 'upkeep', 'page' ) as $agencystack_part ) {
+foreach ( array( 'tables', 'settings', 'user', 'signature', 'outbox', 'marks', 'capture', 'capture-shop', 'tokens', 'kinds', 'rows', 'digest', 'half', 'stock', 'people', 'submissions', 'privacy', 'records', 'writer', 'apply', 'quiet', 'api', 'hint', 'upkeep', 'page' ) as $agencystack_part ) {
 	require_once __DIR__ . "/includes/class-bridge-$agencystack_part.php";
 }
 
@@ -43,6 +43,13 @@ if ( Oidc_Settings::complete() ) {
 	( new Oidc_Logout() )->hook();
 	( new Oidc_Password() )->hook();
 }
+add_action(
+	'init',
+	static function () {
+		load_plugin_textdomain( 'agencystack-connector', false, basename( __DIR__ ) . '/languages' );
+	},
+	0
+);
 ( new Bridge_Tables() )->hook();
 ( new Bridge_Upkeep() )->hook();
 ( new Bridge_User() )->hook();

@@ -11,7 +11,7 @@ if ( ! defined( 'WP_UNINSTALL_PLUGIN' ) ) {
 	exit;
 }
 
-foreach ( array( 'crypto', 'bridge-tables', 'bridge-settings', 'bridge-user', 'bridge-marks', 'bridge-hint', 'bridge-tokens', 'bridge-upkeep' ) as $agencystack_part ) {
+foreach ( array( 'crypto', 'bridge-tables', 'bridge-settings', 'bridge-user', 'bridge-marks', 'bridge-outbox', 'bridge-hint', 'bridge-tokens', 'bridge-upkeep' ) as $agencystack_part ) {
 	require_once __DIR__ . "/includes/class-$agencystack_part.php";
 }
 

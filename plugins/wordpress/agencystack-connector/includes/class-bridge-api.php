@@ -103,15 +103,15 @@ final class Bridge_Api {
 	 * @return array
 	 */
 	private function changes( array $asked ) {
-		Bridge_Marks::acknowledge( isset( $asked['acknowledge'] ) ? (array) $asked['acknowledge'] : array() );
+		Bridge_Outbox::acknowledge( isset( $asked['acknowledge'] ) ? (array) $asked['acknowledge'] : array() );
 		$limit    = isset( $asked['limit'] ) ? min( self::MOST, max( 0, (int) $asked['limit'] ) ) : self::MOST;
 		$narrowed = Bridge_Settings::narrowed();
 		return array(
 			'url'      => home_url(),
 			'instance' => Bridge_Tables::instance(),
-			'epoch'    => Bridge_Marks::epoch(),
+			'epoch'    => Bridge_Outbox::epoch(),
 			'narrowed' => array( 'revision' => $narrowed['revision'], 'entities' => (object) $narrowed['entities'] ),
-		) + Bridge_Marks::waiting( $limit );
+		) + Bridge_Outbox::waiting( $limit );
 	}
 
 	/**

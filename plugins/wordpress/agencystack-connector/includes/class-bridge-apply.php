@@ -110,7 +110,7 @@ final class Bridge_Apply {
 		$kind    = $write['kind'];
 		$parents = Bridge_Kinds::parents( $kind, array( $id ) );
 		$parent  = isset( $parents[ $id ] ) ? $parents[ $id ] : 0;
-		Bridge_Marks::forget_begun( $kind, $id ); // We have the lock of its token: the call that began it is dead.
+		Bridge_Outbox::forget_begun( $kind, $id, Bridge_Marks::own() ); // We have the lock of its token: the call that began it is dead.
 		if ( 'order' === $kind ) {
 			$native = self::native( $kind, $id );
 			if ( null === $native || ! $native['agencystack']['half'] ) {

@@ -136,7 +136,7 @@ final class Bridge_Hint {
 		if ( null === $secret ) {
 			return;
 		}
-		$body     = (string) wp_json_encode( array( 'epoch' => Bridge_Marks::epoch() ) );
+		$body     = (string) wp_json_encode( array( 'epoch' => Bridge_Outbox::epoch() ) );
 		$route    = 'hooks/' . Bridge_Settings::get( 'pairing' ) . '/wordpress';
 		$response = wp_remote_post(
 			Bridge_Settings::get( 'hook' ),

@@ -89,6 +89,27 @@ final class Bridge_Kinds {
 	}
 
 	/**
+	 * Which fields REST is asked for, where all of them would be too much.
+	 *
+	 * WooCommerce guesses related products for each product it shows, and stores its guess: a walk through a catalogue
+	 * would write two options a product.
+	 *
+	 * @param string $kind The kind.
+	 * @return array Parameter of a request, or nothing.
+	 */
+	public static function fields( $kind ) {
+		static $fields = null;
+		if ( 'product' !== $kind || ! class_exists( 'WC_REST_Products_Controller' ) ) {
+			return array();
+		}
+		if ( null === $fields ) {
+			$schema = ( new \WC_REST_Products_Controller() )->get_item_schema();
+			$fields = implode( ',', array_diff( array_keys( $schema['properties'] ), array( 'related_ids', 'price_html' ) ) );
+		}
+		return array( '_fields' => $fields );
+	}
+
+	/**
 	 * Parents of variations and refunds.
 	 *
 	 * @param string $kind The kind.

@@ -29,7 +29,6 @@ final class Bridge_Page {
 
 	/** Make the setting known: WordPress checks nonce and capability before it calls narrowed(). */
 	public function register() {
-		load_plugin_textdomain( 'agencystack-connector', false, 'agencystack-connector/languages' );
 		register_setting(
 			self::SLUG,
 			Bridge_Settings::NARROWED,
@@ -42,16 +41,14 @@ final class Bridge_Page {
 	}
 
 	/**
-	 * What is stored of what the form sent.
+	 * What is stored of what the form sent. WordPress asks again with what is to be stored, which changes nothing more.
 	 *
-	 * @param mixed $sent Direction by entity; or what is stored already, as Bridge_Settings::narrow() writes it.
+	 * @param mixed $sent Direction by entity; or what is to be stored.
 	 * @return array
 	 */
 	public function narrowed( $sent ) {
-		if ( is_array( $sent ) && isset( $sent['revision'] ) ) {
-			return $sent;
-		}
-		return Bridge_Settings::narrower( is_array( $sent ) ? $sent : array() );
+		$sent = is_array( $sent ) ? $sent : array();
+		return Bridge_Settings::narrower( isset( $sent['revision'], $sent['entities'] ) ? (array) $sent['entities'] : $sent );
 	}
 
 	/** The page. */
@@ -105,7 +102,7 @@ final class Bridge_Page {
 			__( 'Pairing', 'agencystack-connector' )         => $state['pairing'],
 			__( 'Bridge', 'agencystack-connector' )          => '' === $state['hook'] ? __( 'collects changes by itself', 'agencystack-connector' ) : (string) wp_parse_url( $state['hook'], PHP_URL_HOST ),
 			__( 'Last contact', 'agencystack-connector' )    => $contact,
-			__( 'Changes that wait', 'agencystack-connector' ) => number_format_i18n( Bridge_Marks::backlog() ),
+			__( 'Changes that wait', 'agencystack-connector' ) => number_format_i18n( Bridge_Outbox::backlog() ),
 			__( 'Form submissions kept', 'agencystack-connector' ) => number_format_i18n( Bridge_Submissions::count() ),
 		);
 		echo '<table class="form-table" role="presentation">';

@@ -57,7 +57,7 @@ final class Bridge_Records {
 		$found = array();
 		for ( $page = 1; $page <= self::PAGES; $page++ ) {
 			$request = new \WP_REST_Request( 'GET', Bridge_Kinds::route( $kind, isset( $params['parent'] ) && in_array( $kind, array( 'variation', 'refund' ), true ) ? (int) $params['parent'] : 0 ) );
-			$request->set_query_params( array( 'context' => 'edit', 'per_page' => 100, 'page' => $page ) + $params );
+			$request->set_query_params( array( 'context' => 'edit', 'per_page' => 100, 'page' => $page ) + Bridge_Kinds::fields( $kind ) + $params );
 			$response = rest_do_request( $request );
 			if ( $response->is_error() ) {
 				return $response->as_error();
@@ -90,7 +90,7 @@ final class Bridge_Records {
 			return null;
 		}
 		$request = new \WP_REST_Request( 'GET', Bridge_Kinds::route( $kind, $parent, $id ) );
-		$request->set_query_params( array( 'context' => 'edit' ) );
+		$request->set_query_params( array( 'context' => 'edit' ) + Bridge_Kinds::fields( $kind ) );
 		$response = rest_do_request( $request );
 		return $response->is_error() ? null : (array) $response->get_data();
 	}
@@ -145,7 +145,7 @@ final class Bridge_Records {
 	private static function blocks( $kind, array $ids ) {
 		$rows    = Bridge_Digest::of( $kind, $ids );
 		$tokens  = Bridge_Tokens::of( $kind, $ids );
-		$writing = Bridge_Marks::in_writing( $kind, $ids );
+		$writing = Bridge_Outbox::in_writing( $kind, $ids, Bridge_Marks::own() );
 		$blocks  = array();
 		foreach ( $ids as $id ) {
 			$row           = isset( $rows[ $id ] ) ? $rows[ $id ] : '';

@@ -72,7 +72,8 @@ final class Bridge_Settings {
 		delete_option( self::NARROWED );
 		delete_option( self::CONTACT );
 		delete_option( Bridge_Hint::OPTION );
-		Bridge_Marks::empty_out();
+		Bridge_Marks::drop();
+		Bridge_Outbox::empty_out();
 		Bridge_User::remove();
 	}
 
@@ -181,10 +182,7 @@ final class Bridge_Settings {
 	 * @param array $entities Direction by entity.
 	 */
 	public static function narrow( array $entities ) {
-		$narrower = self::narrower( $entities );
-		if ( self::narrowed() !== $narrower ) {
-			update_option( self::NARROWED, $narrower, true );
-		}
+		update_option( self::NARROWED, self::narrower( $entities ), true );
 	}
 
 	/**

@@ -38,7 +38,7 @@ final class Bridge_Upkeep {
 		Bridge_Submissions::expire();
 		Bridge_Signature::sweep();
 		Bridge_Tokens::sweep();
-		Bridge_Marks::compact();
+		Bridge_Outbox::compact();
 	}
 
 	/** The plugin is switched off: nothing of it is left in WP-Cron. */

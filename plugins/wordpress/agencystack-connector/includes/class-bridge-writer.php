@@ -125,6 +125,9 @@ final class Bridge_Writer {
 		if ( 'customer' === $kind && empty( $values['password'] ) ) {
 			$values['password'] = wp_generate_password( 32 );
 		}
+		if ( 'customer' === $kind && empty( $values['username'] ) && ! empty( $values['email'] ) && is_email( $values['email'] ) && function_exists( 'wc_create_new_customer_username' ) ) {
+			$values['username'] = wc_create_new_customer_username( $values['email'] ); // Shops may be set to ask their customers for one.
+		}
 		if ( 'refund' === $kind ) {
 			// REST's own defaults pay money back at the gateway, and give stock back.
 			$values = array( 'api_refund' => false ) + $values + array( 'api_restock' => false );
@@ -187,6 +190,7 @@ final class Bridge_Writer {
 			$request->set_query_params( $values );
 		} else {
 			$request->set_header( 'Content-Type', 'application/json' );
+			$request->set_query_params( array( '_fields' => 'id' ) ); // The record is read anew, when all has been written.
 			$request->set_body( (string) wp_json_encode( (object) $values ) );
 		}
 		$response = rest_do_request( $request );

@@ -36,7 +36,7 @@ final class Health_Checks {
 			'checks' => array(),
 			'detail' => array( 'updates' => self::updates(), 'software' => self::software() ),
 		);
-		foreach ( array( 'database', 'cron', 'disk', 'mail', 'queue' ) as $name ) {
+		foreach ( array( 'database', 'cron', 'disk', 'mail', 'queue', 'bridge' ) as $name ) {
 			$found = self::looked_at( $name );
 			if ( null !== $found ) {
 				list( $report['checks'][ $name ], $report['detail'][ $name ] ) = $found;
@@ -170,6 +170,23 @@ final class Health_Checks {
 		$late   = $row && $row->oldest ? max( 0, time() - (int) strtotime( $row->oldest . ' UTC' ) ) : 0;
 		$detail = array( 'waiting' => $row ? (int) $row->waiting : 0, 'late_seconds' => $late );
 		return self::judged( $late > self::LATE, $detail, "work of Action Scheduler has been due for $late seconds" );
+	}
+
+	/**
+	 * Changes that the data bridge should have collected.
+	 *
+	 * @return array|null Null where the site is not joined to one.
+	 */
+	private static function bridge() {
+		if ( ! Bridge_Settings::configured() ) {
+			return null;
+		}
+		$late   = Bridge_Outbox::late();
+		$detail = array( 'late_seconds' => $late, 'contact' => (int) get_option( Bridge_Settings::CONTACT, 0 ), 'tables' => Bridge_Tables::complete() );
+		if ( ! $detail['tables'] ) {
+			return array( 'degraded', $detail + array( 'reason' => 'tables of the data bridge are missing: changes are not noted' ) );
+		}
+		return self::judged( $late > self::LATE, $detail, "changes have waited for $late seconds: no bridge collects them" );
 	}
 
 	/**
