@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AGENCYSTACK := $(BIN)/agencystack
 PYTEST_ARGS :=
+HISTORIES := 100000
 
 TYPES := email sso monitoring data-bridge
 INTEGRATE := $(addprefix integrate-,$(TYPES) components)
@@ -40,7 +41,7 @@ integrate-components: environment
 
 else
 
-.PHONY: help setup demo test test-live bench lint lint-python lint-php lint-shell lock schemas docs sandbox-deps
+.PHONY: help setup demo test test-live bench soak lint lint-python lint-php lint-shell lock schemas docs sandbox-deps
 
 help: ## list what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,9 @@ test-live: environment ## run contract suite and proofs against what AGENCYSTACK
 
 bench: environment ## measure against bare loaders, as ratios; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
+
+soak: environment ## run HISTORIES (100000) random histories of the data bridge, on every core; seeds of failures are printed
+	@scripts/soak $(HISTORIES)
 
 lint: lint-python lint-php lint-shell ## check style, types, import directions, PHP and shell
 
@@ -87,9 +91,9 @@ sandbox-deps: ## install what makes the sandbox's products real, on Debian (Word
 
 # Only here to be listed; see above for what they do.
 integrate-email: ## connect every application's mail to Mailu, and prove it
-integrate-sso: ## connect logins to Keycloak (a later version)
-integrate-monitoring: ## connect logs and checks to Grafana, Loki and Uptime Kuma (a later version)
-integrate-data-bridge: ## keep WordPress and ERPNext in step (a later version)
+integrate-sso: ## connect logins to Keycloak
+integrate-monitoring: ## connect logs and checks to Grafana, Loki and Uptime Kuma
+integrate-data-bridge: ## keep WordPress and ERPNext in step, both ways
 integrate-components: ## all of these
 
 endif

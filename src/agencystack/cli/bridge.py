@@ -126,8 +126,8 @@ def resume(
     guarded(terminal, action)
 
 
-@app.command("allow-removals")
-def allow_removals(
+@app.command()
+def allow(
     entity: Annotated[str, typer.Argument(help="As `bridge status` names it.")],
     client: Client = None,
     json: Json = False,

@@ -222,7 +222,7 @@ class BridgeStatusOutput(_Output):
         for side, message in self.sides_not_well.items():
             terminal.say(f"  {side} is not well: {message}")
         for entity in self.removals_held:
-            terminal.say(f"  removals of {entity} wait for you: agencystack bridge allow-removals {entity}")
+            terminal.say(f"  removals of {entity} wait for you: agencystack bridge allow {entity}")
         if self.conflicts or self.refused:
             terminal.say(f"  {sum(self.conflicts.values())} conflicts and {self.refused} refused: bridge conflicts")
         if not self.workers:
