@@ -132,6 +132,16 @@ def test_a_preview_counts_ambiguous_records(world: World) -> None:
     assert [len(one.candidates) for one in preview.samples if one.what == "ambiguous"] == [2]
 
 
+def test_lanes_work_at_the_same_time_and_nothing_is_doubled(world: World) -> None:
+    for at in range(120):
+        world.wc.make(**world.customer(name=f"N{at}", email=f"{at}@example.com"))
+    world.bridge.poll()
+    while world.bridge.step(20, lanes=3).looked_at:
+        pass
+    world.settle()
+    assert sorted(str(row["name"]) for row in world.ec.here().values()) == sorted(f"N{at}" for at in range(120))
+
+
 # Backfill. --------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 
 from agencystack.bridge import people
@@ -73,11 +75,21 @@ class Bridge:
         with self._writing() as transaction:
             transaction.inbox.add(side, [(entity, id_) for id_ in ids], reason, self.context.now())
 
-    def step(self, limit: int = BATCH) -> Progress:
-        """Work on one batch of due keys; on nothing while the pairing is paused or a side is left alone."""
+    def step(self, limit: int = BATCH, lanes: int = 1) -> Progress:
+        """Work on one batch of due keys; on nothing while the pairing is paused or a side is left alone.
+
+        Args:
+            limit: keys of one batch.
+            lanes: batches at the same time, each in a thread: one side works while the other is asked. The sides'
+                forms must bear that.
+        """
         if self._stopped():
             return Progress()
-        return work(self.context, limit)
+        if lanes == 1:
+            return work(self.context, limit)
+        with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+            contexts = [replace(self.context, worker=f"{self.context.worker}/{lane}") for lane in range(lanes)]
+            return sum(pool.map(lambda context: work(context, limit), contexts), Progress())
 
     def run(self, max_steps: int = 1000, limit: int = BATCH) -> Progress:
         """Poll and work until nothing is due; return what it all came to."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agencystack.bridge.batch import Batch, Key
-from agencystack.bridge.context import LEASE, Context, log
+from agencystack.bridge.context import LEASE, Context, broken_at, log
 from agencystack.bridge.plan import Intent
 from agencystack.bridge.record import Fields, LinkRef, SideName, digest
 from agencystack.bridge.references import Known, addressed
@@ -142,7 +142,8 @@ def _apply(context: Context, group: Sequence[Effect]) -> tuple[Mapping[str, Outc
         trip(context, side, str(error))
         return {token: Outcome(token, Result.UNKNOWN, message=str(error)) for token in tokens}, str(error)
     except Exception as error:  # noqa: BLE001  # whatever broke may have happened already: it is looked up, not lost
-        log.exception("apply broke", pairing=context.pairing, side=str(side), entity=group[0].key.entity.name)
+        entity = group[0].key.entity.name
+        log.error("apply broke", pairing=context.pairing, side=str(side), entity=entity, **broken_at(error))
         said = f"the bridge could not write it: {type(error).__name__}"
         return {token: Outcome(token, Result.UNKNOWN, message=said) for token in tokens}, ""
     outcomes = {token: answered.get(token, Outcome(token, Result.UNKNOWN, message="no answer")) for token in tokens}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,12 @@ LEASE = 300 * SECOND
 """How long a batch may take between two signs of life; a dead worker's records wait no longer."""
 
 log = structlog.get_logger("agencystack.bridge")
+
+
+def broken_at(error: BaseException) -> dict[str, object]:
+    """Return what a log may say of a defect: its kind and its lines. Never its text or variables: these hold values."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return {"error": type(error).__name__, "at": [f"{frame.name}:{frame.lineno}" for frame in frames]}
 
 
 def utc_now() -> datetime:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agencystack.bridge.batch import Again, Batch
 from agencystack.bridge.carrying import Carried, Effect, carry_out, effects
 from agencystack.bridge.claiming import claim, load
-from agencystack.bridge.context import Context, log
+from agencystack.bridge.context import Context, broken_at, log
 from agencystack.bridge.linking import link_all
 from agencystack.bridge.observing import Restored, observe
 from agencystack.bridge.planning import plan_all
@@ -100,7 +100,7 @@ def _work(context: Context, batch: Batch) -> Progress:
 
 def _broken(context: Context, batch: Batch, error: Exception) -> Progress:
     """Look at a batch that broke the bridge again, in other company each time; what breaks it alone is shown."""
-    log.exception("batch broke", pairing=context.pairing, keys=[key.name for key in batch.keys])
+    log.error("batch broke", pairing=context.pairing, keys=[key.name for key in batch.keys], **broken_at(error))
     alone = len(batch.keys) == 1 and batch.keys[0].attempts >= PATIENCE
     letters: list[DeadLetter] = []
     for key in batch.keys:

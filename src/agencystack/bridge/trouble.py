@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import Context, log
+from agencystack.bridge.context import Context, broken_at, log
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.dead import DeadLetter
@@ -95,7 +95,7 @@ def unreadable(context: Context, key: Key, side: SideName, error: Exception) -> 
         key.end(Again(f"{side} answers what cannot be read", context.pause(key.attempts)))
         return None
     key.end()
-    log.error("record unreadable", pairing=context.pairing, key=key.name, side=str(side), error=type(error).__name__)
+    log.error("record unreadable", pairing=context.pairing, key=key.name, side=str(side), **broken_at(error))
     said = str(error) if isinstance(error, BadAnswer) else type(error).__name__
     return letter(key, side, f"the record cannot be understood: {said}", "look at it there, then retry it here")
 
