@@ -342,3 +342,18 @@ def test_fields_of_the_agencys_own_travel_with_an_order() -> None:
 def test_an_abandoned_checkout_is_no_order(status: str, made: bool) -> None:
     assert wanted({"status": status, "payment": {"paid": None}}) is made
     assert wanted({"status": status, "payment": {"paid": "2026-11-22T20:06:00Z"}})
+
+
+def test_hostile_text_is_text() -> None:
+    evil = "<script>alert(1)</script> & مرحبا 🙂 '"
+    order = ordered(customer_note=evil + "x" * 200_000, number=f"№ {evil * 20}")
+    order["line_items"][0]["name"] = evil
+    order["billing"] |= dict.fromkeys(("first_name", "company", "address_1", "city"), evil)
+    erp = Bookkeeping()
+    outcome = erp.create(order)
+    assert outcome.result is Result.DONE
+    assert "<script" not in erp.order["items"][0]["description"] + erp.order["address_display"]
+    assert len(erp.order["po_no"]) <= 140
+    assert len(erp.order["agencystack_note"].encode()) < 65_536
+    assert outcome.observed is not None
+    assert same(outcome.observed.fields["content"], told(order)["content"])

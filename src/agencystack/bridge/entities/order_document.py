@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agencystack.bridge.entities.order import net, rows, tax, total
+from agencystack.bridge.entities.shared import safe_name
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.money import NotExact, Unit, split
 from agencystack.bridge.record import Fields, Ref, Value
@@ -23,6 +24,7 @@ from agencystack.bridge.settings import Accounting
 LINE_FIELD = "agencystack_line"
 """Custom field of rows: ``line:5932``, ``shipping:5937``, ``fee:5940``."""
 
+_LONGEST = 140  # of Data fields; ERPNext would write tags out longer than they came
 ROUNDING = "Rounding in the shop"
 
 
@@ -74,7 +76,7 @@ def header(fields: Fields, accounting: Accounting, key: str, rates: Rates) -> di
         "order_type": "Sales",
         "transaction_date": placed.isoformat(),
         "delivery_date": (placed + timedelta(days=accounting.delivery_days)).isoformat(),
-        "po_no": key if number in (None, fields.get("shop_id")) else f"{key} ({number})"[:140],
+        "po_no": key if number in (None, fields.get("shop_id")) else safe_name(f"{key} ({number})")[:_LONGEST],
         "po_date": placed.isoformat(),
         "currency": fields["currency"],
         "conversion_rate": float(rates.order),

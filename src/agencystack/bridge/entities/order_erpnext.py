@@ -29,6 +29,8 @@ from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Do
 from agencystack.bridge.sides.erpnext.form import Native
 
 NOTE_FIELD = "agencystack_note"
+_NOTE_BYTES = 60_000
+_THE_REST = " … (the rest is in the shop)"
 _SALES_ORDER = "Sales Order"
 _TAKEN = frozenset({order_status.ON_HOLD, order_status.PROCESSING, order_status.COMPLETED, order_status.REFUNDED})
 """Orders that bind goods: the others may still be paid, or never will."""
@@ -315,7 +317,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             if fields.get(ours):
                 told[theirs] = as_text(fields[ours])
         if "note" in fields:
-            told[NOTE_FIELD] = fields["note"] or ""
+            told[NOTE_FIELD] = _short(str(fields["note"] or ""))
         return told
 
     def _own(self, fields: Fields) -> dict[str, Any]:
@@ -332,6 +334,12 @@ class OrderOnErpNext(WaitingErpNextForm):
 def born_in_shop(document: Document) -> bool:
     """Tell whether a Sales Order came from the shop: then the bridge made it, and left its token."""
     return bool(document.get(TOKEN_FIELD))
+
+
+def _short(note: str) -> str:
+    """Return a note as far as ERPNext's field holds it (a column of 65,535 bytes)."""
+    told = note.encode()
+    return note if len(told) <= _NOTE_BYTES else told[:_NOTE_BYTES].decode(errors="ignore") + _THE_REST
 
 
 def _kept_anew(fields: Fields, document: Document) -> dict[str, Any]:

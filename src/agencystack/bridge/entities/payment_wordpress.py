@@ -12,6 +12,7 @@ from agencystack.bridge.side import Operation, Outcome
 from agencystack.bridge.sides.wordpress.form import WordPressForm
 from agencystack.bridge.sides.wordpress.records import TOKEN_META, Kind, Native, Records
 
+_LONGEST = 140  # of ERPNext's reference_no
 ON_DELIVERY = ("cod",)
 """Methods that are paid when the order is completed: WooCommerce dates the payment when the order is placed."""
 
@@ -46,7 +47,7 @@ class PaymentOnWordPress(WordPressForm):
         """Return the canonical values of a payment."""
         currency = str(native.get("currency") or "").upper()
         return {
-            "reference": normal.line(native.get("transaction_id")) or f"WC-{self.site}-{native['id']}",
+            "reference": (normal.line(native.get("transaction_id")) or f"WC-{self.site}-{native['id']}")[:_LONGEST],
             "order": Ref("order", str(native["id"])),
             "amount": normal.money(native.get("total"), normal.digits_of(currency)),
             "currency": currency,

@@ -34,6 +34,8 @@ _REMEDIES: Sequence[tuple[str, str]] = (
     ("LinkValidationError", "write the name as ERPNext has it into the accounting settings, and retry"),
     ("does not belong to company", "write an account of that company into the accounting settings, and retry"),
     ("is disabled", "enable it in ERPNext, or replace it in the order"),
+    ("Data too long", "shorten it in the shop: ERPNext's field holds less"),
+    ("CharacterLengthExceeded", "shorten it in the shop: ERPNext's field holds less"),
     ("UpdateAfterSubmitError", "let the field be changed after submission (Customize Form), or amend the document"),
     ("PermissionError", "give the bridge's ERPNext user the rights the integration's plan names (apply it again)"),
 )
