@@ -54,6 +54,7 @@ class FakeRecords:
     natives: dict[Kind, dict[str, Native]] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     searches: list[tuple[Kind, Mapping[str, str]]] = field(default_factory=list)
+    fetches: list[tuple[Kind, Sequence[str]]] = field(default_factory=list)
     answer: Callable[[Write], Written | None] = lambda write: None
 
     def put(self, kind: Kind, native: Native) -> str:
@@ -61,6 +62,7 @@ class FakeRecords:
         return str(native["id"])
 
     def fetch(self, kind: Kind, ids: Sequence[str], *, orders_since: str = "") -> Mapping[str, Native]:
+        self.fetches.append((kind, ids))
         return {one: self.natives[kind][one] for one in ids if one in self.natives.get(kind, {})}
 
     def search(self, kind: Kind, params: Mapping[str, str]) -> Sequence[Native]:

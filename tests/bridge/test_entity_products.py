@@ -151,6 +151,22 @@ def test_a_push_never_sells_again_what_an_unimported_order_took(records: FakeRec
     assert outcome.observed.fields["stock"] == "20"
 
 
+def test_a_write_is_not_read_once_more(records: FakeRecords) -> None:
+    id_ = records.put(Kind.PRODUCT, held({**shop("product"), "stock_quantity": 5}, o91=3))
+    form = on_shop(records)
+    seen = form.read([id_])[id_]
+    records.answer = lambda write: Written(
+        write.token, Result.DONE, {**shop("product"), **write.values, "agencystack": {"version": "2"}}
+    )
+    fetched = len(records.fetches)
+    for fields in ({"stock": "20"}, {"name": "Neu"}):
+        one = operation("product", fields, id_, seen)
+        after = form.apply([one])[one.token].observed
+        assert after is not None
+        assert after.fields["stock"] == {**seen.fields, **fields}["stock"]
+    assert len(records.fetches) - fetched == 1  # what is held, for the stock
+
+
 def test_stock_is_really_stored_where_it_was_not_managed(records: FakeRecords) -> None:
     id_ = records.put(Kind.PRODUCT, held(shop("stock without manage")))
     form = on_shop(records)

@@ -18,6 +18,7 @@ from agencystack.bridge.sides.wordpress.records import Native, Records, Written
 from agencystack.bridge.tokens import token_time
 
 _IMAGE_FIELDS = {"image"}
+_NOT_TOLD = ("stock", "sku")
 _FIRST_ORDER = "1"
 _SKUS = 50
 _SOON = timedelta(days=1)
@@ -144,7 +145,7 @@ class CatalogueOnWordPress(SharedWordPressForm):
         for token, outcome in super().apply(again).items() if again else ():
             done = outcome.result is Result.DONE
             outcomes[token] = replace(outcome, message=f"written without its image: {said[token]}") if done else outcome
-        return self._read_back(outcomes)
+        return self._read_back(operations, outcomes)
 
     def refusal(self, written: Written, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person."""
@@ -159,11 +160,32 @@ class CatalogueOnWordPress(SharedWordPressForm):
             return said, "a product in the bin may hold this SKU: restore it or delete it for good, then retry"
         return said, "change the Item so that WooCommerce takes it, then retry"
 
-    def _read_back(self, outcomes: dict[str, Outcome]) -> Mapping[str, Outcome]:
-        ids = [one.observed.id for one in outcomes.values() if one.result is Result.DONE and one.observed]
-        fresh = self.read(ids) if ids else {}
+    def _outcome(self, operation: Operation, written: Written) -> Outcome:
+        """Return the outcome; the answer to a write tells neither what orders hold nor a variation's own SKU.
+
+        Both are known: what was written, else what was there before. An order that came in between took as much from
+        the stock as it holds, so the canonical value is the same.
+        """
+        outcome = super()._outcome(operation, written)
+        seen, before = outcome.observed, operation.expected
+        if seen is None or before is None or operation.action is not Action.UPDATE:
+            return outcome
+        known = {name: operation.fields.get(name, before.fields.get(name)) for name in _NOT_TOLD}
+        told = {name: value for name, value in known.items() if value is not None and seen.fields.get(name) is not None}
+        return replace(outcome, observed=replace(seen, fields={**seen.fields, **told}))
+
+    def _read_back(self, operations: Sequence[Operation], outcomes: dict[str, Outcome]) -> Mapping[str, Outcome]:
+        """Read what could not be completed: changes that were decided upon nothing, stock that was not managed."""
+        unsure = {
+            one.token: seen.id
+            for one in operations
+            if (seen := outcomes[one.token].observed) is not None
+            and one.action is Action.UPDATE
+            and (one.expected is None or (seen.fields.get("stock") and one.expected.fields.get("stock") is None))
+        }
+        fresh = self.read(sorted(set(unsure.values()))) if unsure else {}
         return {
-            token: replace(one, observed=fresh[one.observed.id]) if one.observed and one.observed.id in fresh else one
+            token: replace(one, observed=fresh[unsure[token]]) if token in unsure else one
             for token, one in outcomes.items()
         }
 
