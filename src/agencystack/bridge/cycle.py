@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from agencystack.bridge.batch import Again, Batch
 from agencystack.bridge.carrying import Carried, Effect, carry_out, effects
@@ -71,10 +71,19 @@ def work(context: Context, limit: int) -> Progress:
             key.end(Again("the pairing is paused", counts=False))
         _give_back(context, batch, [])
         return Progress()
-    except SQLAlchemyError:
-        raise  # the store is not well: nothing can be noted in it, and the leases end by themselves
+    except OperationalError as error:
+        if not _crossed(error):
+            raise  # the store is not well: nothing can be noted in it, and the leases end by themselves
+        # Two workers' writes crossed. What was asked of the sides is settled when the same keys are taken again.
+        log.warning("writes crossed", pairing=context.pairing, worker=context.worker)
+        return Progress(looked_at=len(batch.keys))
     except Exception as error:  # noqa: BLE001  # one record that breaks the bridge must not stop all others for ever
         return _broken(context, batch, error)
+
+
+def _crossed(error: OperationalError) -> bool:
+    """Tell whether PostgreSQL ended a transaction because another waited for it: a deadlock, or a serialisation."""
+    return getattr(error.orig, "sqlstate", "") in ("40P01", "40001")
 
 
 def pause(context: Context, reason: str) -> None:

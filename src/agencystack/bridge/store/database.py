@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.stack.errors import ConfigurationError, Unavailable
@@ -47,12 +47,8 @@ class Store:
                 _migrate(connection)
         except SQLAlchemyError as error:
             store.close()
-            where = make_url(url).render_as_string(hide_password=True)
-            raise Unavailable(
-                f"the bridge's store {where} does not answer: {type(error.__cause__ or error).__name__}",
-                remedy="start the database, or write where it is into stack.yaml",
-            ) from error
-        except ConfigurationError:
+            raise store._unavailable(error) from error
+        except (ConfigurationError, Unavailable):
             store.close()
             raise
         return store
@@ -75,10 +71,23 @@ class Store:
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             connection = connection.execution_options(agencystack_writes=writes)
             with connection.begin():
                 yield connection
+
+    def _connected(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except OperationalError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: SQLAlchemyError) -> Unavailable:
+        where = self.engine.url.render_as_string(hide_password=True)
+        return Unavailable(
+            f"the bridge's store {where} does not answer: {type(error.__cause__ or error).__name__}",
+            remedy="start the database, or write where it is into stack.yaml",
+        )
 
 
 def _engine(url: str) -> Engine:

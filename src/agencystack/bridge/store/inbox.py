@@ -171,11 +171,15 @@ class Inbox:
 
     def next_due(self, entities: Sequence[str], worker: str) -> int | None:
         """Return when the next hint is due, in milliseconds; ``None`` when there is none."""
-        claimed = and_(inbox.c.claimed_until > inbox.c.not_before, inbox.c.claimed_by != worker)
-        due = func.min(case((claimed, inbox.c.claimed_until), else_=inbox.c.not_before))
-        query = select(due).where(inbox.c.pairing == self._pairing, inbox.c.entity.in_(entities))
-        found = self._connection.execute(query).scalar()
-        return None if found is None else int(found)
+        # Two questions, each answered by an index: what nobody has, and what another worker has and may never finish.
+        ours = and_(inbox.c.pairing == self._pairing, inbox.c.entity.in_(entities))
+        free = or_(inbox.c.claimed_until <= 0, inbox.c.claimed_by == worker)
+        first = select(inbox.c.not_before).where(ours, free).order_by(inbox.c.not_before, inbox.c.seq).limit(1)
+        others = and_(inbox.c.claimed_until > 0, inbox.c.claimed_by != worker)
+        later = case((inbox.c.claimed_until > inbox.c.not_before, inbox.c.claimed_until), else_=inbox.c.not_before)
+        claimed = select(func.min(later)).where(ours, others)
+        found = [self._connection.execute(query).scalar() for query in (first, claimed)]
+        return min((int(one) for one in found if one is not None), default=None)
 
     def backlog(self, now: int) -> tuple[int, int, int | None]:
         """Return how many hints are due, how many wait, and since when the oldest due one is there."""

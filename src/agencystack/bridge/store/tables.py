@@ -104,6 +104,8 @@ inbox = Table(
     Index(None, "pairing", "waits_for"),
     sqlite_autoincrement=True,
 )
+_claimed = inbox.c.claimed_until > 0
+Index("ix_inbox_claimed", inbox.c.pairing, inbox.c.claimed_until, sqlite_where=_claimed, postgresql_where=_claimed)
 
 mark = Table(
     "mark",

@@ -146,6 +146,13 @@ def upgrade() -> None:
             batch_op.f("ix_inbox_pairing_not_before_seq"), ["pairing", "not_before", "seq"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_inbox_pairing_waits_for"), ["pairing", "waits_for"], unique=False)
+        batch_op.create_index(
+            "ix_inbox_claimed",
+            ["pairing", "claimed_until"],
+            unique=False,
+            sqlite_where=sa.text("claimed_until > 0"),
+            postgresql_where=sa.text("claimed_until > 0"),
+        )
 
     op.create_table(
         "lease",
