@@ -26,6 +26,7 @@ from starlette.routing import Route
 from agencystack.sandbox.erpnext import health
 from agencystack.sandbox.erpnext.behaviours import all_documents
 from agencystack.sandbox.erpnext.birth import BRIDGE_USER, INTEGRATION_USER, add_settings, give_birth
+from agencystack.sandbox.erpnext.bridge import ROUTE, SIGNED, Bridge
 from agencystack.sandbox.erpnext.browser import Sessions, Visit, session_cookies
 from agencystack.sandbox.erpnext.connector import SETTINGS, Connector
 from agencystack.sandbox.erpnext.doctypes import DOCTYPES
@@ -44,12 +45,12 @@ from agencystack.sandbox.erpnext.latency import latency
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.mail_servers import Patience
 from agencystack.sandbox.erpnext.methods import Methods, from_json, versions
+from agencystack.sandbox.erpnext.outbox import Outbox
 from agencystack.sandbox.erpnext.sending import Mail
 from agencystack.sandbox.erpnext.social_login import SocialLogin
 from agencystack.sandbox.erpnext.store import Store
 from agencystack.sandbox.erpnext.work import here
 
-BRIDGE = "agencystack_connector.bridge"
 METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
 _RESOURCE = re.compile(r"/api/resource/(?P<doctype>[^/]+)(?:/(?P<name>[^/]+))?/?")
 _METHOD = re.compile(r"/api/method/(?P<method>[^/]+)/?")
@@ -103,8 +104,9 @@ class ErpNextStandIn:
         self._sessions = Sessions()
         logins = SocialLogin(self._documents, self._sessions)
         self._connector = Connector(logins) if connector_app else None
+        self._bridge = Bridge(self._documents, Outbox(self._store), site_url) if connector_app else None
         self._gate = Gate(self._sessions, logins, self._connector)
-        self._methods = Methods(self._documents, Mail(self._documents, site_url), self._connector)
+        self._methods = Methods(self._documents, Mail(self._documents, site_url), self._connector, self._bridge)
         if self._store.is_empty:
             give_birth(self._store, self._documents)
         self.abbr = "".join(word[0] for word in company.split()).upper()
@@ -169,6 +171,9 @@ class ErpNextStandIn:
     def _done(self, work: Work, request: Request, path: str, raw: bytes) -> tuple[Response, bool]:
         """Do what is asked; return the answer, and whether it is a page that sets its own cookies."""
         try:
+            signed = self._called(work, request, path, raw)
+            if signed is not None:
+                return signed, False
             arguments = _arguments(request, raw)
             call = _call(request, path, arguments)
             work.user = _user(work, call.authorization) if call.authorization else self._sessions.user(work, call.sid)
@@ -189,6 +194,16 @@ class ErpNextStandIn:
             language = request.headers.get("accept-language", self._language)
             status, body = error.status, said_in(language, error.body())
         return JSONResponse(body, status_code=status), False
+
+    def _called(self, work: Work, request: Request, path: str, raw: bytes) -> Response | None:
+        """Answer a signed call of the bridge; ``None`` where it is none."""
+        call = path.removeprefix(f"/api/method/{ROUTE}")
+        if self._bridge is None or call == path or call not in SIGNED:
+            return None
+        status, body = self._bridge.answer(work, call, raw, lambda name: request.headers.get(name, ""))
+        self._wait_to_commit(path)
+        work.transaction.commit()
+        return JSONResponse(body, status_code=status)
 
     def _wait_to_commit(self, path: str) -> None:
         for at, (part, seconds) in enumerate(self._slow):
@@ -244,7 +259,7 @@ class ErpNextStandIn:
 def _is_business(path: str) -> bool:
     resource = _RESOURCE.fullmatch(path)
     known = DOCTYPES.get(unquote(resource["doctype"])) if resource else None
-    return bool(known and known.may) or "/frappe.client." in path or f"/{BRIDGE}." in path
+    return bool(known and known.may) or "/frappe.client." in path or ROUTE in path
 
 
 def _call(request: Request, path: str, arguments: Mapping[str, Any]) -> _Call:

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from agencystack.sandbox.erpnext.accounts import STANDARD_USERS
@@ -35,6 +36,11 @@ def part(name: str) -> Any:
     folder = str(_app_folder())
     if folder not in sys.path:
         sys.path.append(folder)
+    if name.startswith("bridge.") and f"{APP}.bridge" not in sys.modules:
+        # The package itself holds the methods a site calls, and needs Frappe; its parts do not.
+        package = ModuleType(f"{APP}.bridge")
+        package.__path__ = [str(Path(folder) / APP / "bridge")]
+        sys.modules[f"{APP}.bridge"] = package
     return importlib.import_module(f"{APP}.{name}" if name else APP)
 
 

@@ -114,8 +114,18 @@ class Documents:
         # Fields that were added since have no value.
         return shown({**{one.name: None if one.kind != "Table" else [] for one in meta.fields}, **stored})
 
-    def insert(self, work: Work, doctype: str, values: Mapping[str, Any], *, checked: bool = True) -> Document:
-        """Create a document; ``checked=False`` is for what the product creates itself, whoever asks."""
+    def insert(
+        self, work: Work, doctype: str, values: Mapping[str, Any], *, checked: bool = True, set_name: str = ""
+    ) -> Document:
+        """Create a document.
+
+        Args:
+            work: the request.
+            doctype: its type.
+            values: its fields; a name in here counts only where the doctype takes it.
+            checked: off for what the product creates itself, whoever asks.
+            set_name: a name that counts whatever the doctype's rule; only an app can give one.
+        """
         if doctype not in DOCTYPES:
             raise unknown_doctype(doctype)
         meta, behaviour = work.meta(doctype), self._behaviour(doctype)
@@ -133,7 +143,8 @@ class Documents:
             behaviour.prepare(work, document, None)
         check_links(work, meta, document)
         fetched(work, meta, document)
-        document["name"] = behaviour.named(work, document) if behaviour.named else behaviour.namer(document)
+        named = behaviour.named(work, document) if behaviour.named and not set_name else set_name
+        document["name"] = named or behaviour.namer(document)
         check_name(document["name"])
         _adopt_rows(meta, document)
         self.save(work, document, None)

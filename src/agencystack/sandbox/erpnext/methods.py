@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agencystack.sandbox.erpnext.bridge import Bridge
 from agencystack.sandbox.erpnext.bridge_admin import admin_methods
 from agencystack.sandbox.erpnext.connector import APP, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Documents, Work
@@ -41,9 +42,12 @@ class Methods:
         documents: the site's.
         mail: the site's.
         connector: our app, where it is installed.
+        bridge: its part in the data bridge.
     """
 
-    def __init__(self, documents: Documents, mail: Mail, connector: Connector | None = None) -> None:
+    def __init__(
+        self, documents: Documents, mail: Mail, connector: Connector | None = None, bridge: Bridge | None = None
+    ) -> None:
         self._documents = documents
         self._mail = mail
         self._connector = connector
@@ -59,6 +63,10 @@ class Methods:
             "frappe.email.doctype.email_queue.email_queue.send_now": self._send_now,
         }
         self._methods |= calls(documents)
+        if bridge:
+            self._methods |= {
+                f"{APP}.bridge.{one.__name__}": one for one in (bridge.configure, bridge.clear, bridge.state)
+            }
         if connector:
             self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
             self._methods |= admin_methods(documents)

@@ -6,7 +6,7 @@ import copy
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Store:
         self._passwords: dict[str, str] = {}
         self._indexes: dict[str, dict[str, dict[str, set[str]]]] = {}
         self._appended = 0
+        self.before_commit: Callable[[Transaction, Changes], None] = lambda transaction, changes: None
+        """What else a commit writes, of what it changes."""
         self.version: dict[str, int] = {}
         """How often documents of a type changed, for what is worked out of them."""
         if path and path.exists():
@@ -145,6 +147,8 @@ class Transaction:
         self._changes: Changes = {}
         self._passwords: dict[str, str] = {}
         self._savepoints: list[tuple[Changes, dict[str, str]]] = []
+        self.unmarked: set[tuple[str, str]] = set()
+        """Records that our app does not mark in this transaction."""
 
     def get(self, doctype: str, name: str) -> Document | None:
         """Return a copy of a document; names are compared as MariaDB does, without case."""
@@ -209,6 +213,7 @@ class Transaction:
 
     def commit(self) -> None:
         """Make the changes so far last, and go on."""
+        self.store.before_commit(self, dict(self._changes))
         self.store.apply(self._changes, self._passwords)
         self._changes, self._passwords = {}, {}
 

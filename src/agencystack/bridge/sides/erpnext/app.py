@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from agencystack.bridge.side import Page, Range, Result, Summary
 from agencystack.bridge.sides.erpnext.documents import Document, Group, Made, Saved, Step
 from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange, encoded
 from agencystack.bridge.sides.erpnext.verdict import Verdict, verdict
-from agencystack.bridge.sides.erpnext.zone import dated, zone_of
 from agencystack.bridge.signing import SigningKey
 from agencystack.components.erpnext.refusals import plain
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
@@ -126,7 +124,6 @@ class AppDocuments:
         self._pool = ThreadPoolExecutor(parallel, "erpnext-app") if parallel > 1 else None
         self._pace = _Pace()
         self._clock = clock
-        self._zone: ZoneInfo | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -135,25 +132,13 @@ class AppDocuments:
             self._pool.shutdown()
         self._calls.exchange.close()
 
-    def zone(self) -> ZoneInfo | None:
-        """Return the site's time zone, asked once; ``None`` where the app is too old to tell.
-
-        The app has to tell it: to a guest, which a signed call is to Frappe's own functions, ERPNext answers that it
-        is in Asia/Kolkata.
-        """
-        if self._zone is None:
-            told = self._calls.ask("changes", {"acknowledge": [], "limit": 0}).get("time_zone")
-            self._zone = zone_of(told, self._calls.exchange.where) if told else None
-        return self._zone
-
     def fetch(self, doctype: str, names: Sequence[str]) -> Mapping[str, Document]:
-        """Return whole documents by name; what does not exist is left out."""
+        """Return whole documents by name; what does not exist is left out. The app adds ``modified`` in UTC itself."""
         found: dict[str, Document] = {}
         for part in _parts(list(dict.fromkeys(names)), MOST_NAMES):
             answer = self._calls.ask("documents", {"doctype": doctype, "names": part})
             found |= answer["documents"]
-        zone = self.zone() if found else None
-        return {name: dated(document, zone) for name, document in found.items()} if zone else found
+        return found
 
     def select(
         self, doctype: str, filters: Sequence[Sequence[Any]], fields: Sequence[str], *, parent: str = ""

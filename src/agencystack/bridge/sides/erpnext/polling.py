@@ -95,11 +95,16 @@ class PolledChanges:
                 # What is there already is read by a backfill; from now on, changes.
                 state[stream.key] = [self._latest(stream), {}]
                 continue
-            rows, again = self._read(stream, place, max(1, min(limit, PAGE)))
+            left = min(limit - len(marks), PAGE)
+            if left <= 0:
+                more = True
+                continue
+            rows, again = self._read(stream, place, left)
             for entity, record in self._named(stream, rows):
                 marks[entity, record] = Mark("", entity, record)
             state[stream.key], more = [place.at, place.told], more or again
-        gone, again = self._gone(state, max(1, min(limit, PAGE)))
+        left = min(limit - len(marks), PAGE)
+        gone, again = self._gone(state, left) if left > 0 else ([], True)
         marks |= {(mark.entity, mark.record): mark for mark in gone}
         return Changes(tuple(marks.values()), self.identity(), _compact(state), more or again)
 

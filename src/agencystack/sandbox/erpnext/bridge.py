@@ -1,0 +1,186 @@
+"""The bridge's calls of our app on the stand-in: signed, as its own user; marks and steps are the app's code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agencystack.sandbox.erpnext.birth import BRIDGE_USER
+from agencystack.sandbox.erpnext.connector import APP, part
+from agencystack.sandbox.erpnext.documents import Documents, Work
+from agencystack.sandbox.erpnext.errors import FrappeError, not_whitelisted
+from agencystack.sandbox.erpnext.groups import TOKEN, Groups
+from agencystack.sandbox.erpnext.listing import rows
+from agencystack.sandbox.erpnext.outbox import Outbox
+from agencystack.sandbox.erpnext.store import Document
+from agencystack.sandbox.erpnext.values import shown
+
+ROUTE = f"{APP}.bridge."
+SIGNED = frozenset({"changes", "documents", "select", "find", "walk", "digest", "rows", "apply"})
+_SETTINGS = "__AgencyStack Bridge"
+_NOTHING = "0" * 16
+
+
+class Bridge:
+    """The app's part in the data bridge.
+
+    Args:
+        documents: the site's.
+        outbox: of the app.
+        url: the site's address.
+    """
+
+    def __init__(self, documents: Documents, outbox: Outbox, url: str) -> None:
+        self._documents = documents
+        self._outbox = outbox
+        self._url = url
+        self._groups = Groups(documents, outbox)
+        self._signing = part("bridge.signing")
+        self._nonces: set[str] = set()
+        self._calls: Mapping[str, Callable[[Work, Mapping[str, Any]], dict[str, Any]]] = {
+            "changes": self._changes,
+            "documents": lambda work, body: {"documents": self._shown(work, body["doctype"], body["names"])},
+            "select": lambda work, body: {"rows": rows(work, body["doctype"], {**body, "limit_page_length": 0})},
+            "find": self._find,
+            "walk": self._walk,
+            "digest": self._digest,
+            "rows": lambda work, body: {"rows": self._digests(work, body["doctype"], body["range"], body)},
+            "apply": lambda work, body: {"saved": self._groups.save(work, body["groups"])},
+        }
+
+    def configure(self, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Set the pairing and its keys, as a System Manager."""
+        _only_managers(work, f"{ROUTE}configure")
+        kept = self._settings(work)
+        keys = {str(one["id"]): str(one["secret"]) for one in given["keys"]}
+        told = {key: given.get(key) for key in ("pairing", "hook_url", "entities")}
+        work.transaction.put({**kept, **told, "keys": keys})
+        return self.state(work, given)
+
+    def clear(self, work: Work, _: Mapping[str, Any]) -> None:
+        """Forget the pairing."""
+        _only_managers(work, f"{ROUTE}clear")
+        work.transaction.put({**self._settings(work), "pairing": "", "hook_url": "", "entities": {}, "keys": {}})
+
+    def state(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how the site is set up for the bridge; never a secret."""
+        _only_managers(work, f"{ROUTE}state")
+        kept = self._settings(work)
+        marks, _more = self._outbox.oldest(work.transaction, 10**6)
+        return {
+            **{key: kept.get(key) or ("" if key != "entities" else {}) for key in ("pairing", "hook_url", "entities")},
+            "keys": list(kept["keys"]),
+            "instance": kept["instance"],
+            "user": BRIDGE_USER if kept["keys"] else "",
+            "backlog": len(marks),
+            "epoch": self._outbox.epoch(work.transaction),
+        }
+
+    def answer(self, work: Work, call: str, raw: bytes, header: Callable[[str], str]) -> tuple[int, dict[str, Any]]:
+        """Answer a signed call."""
+        keys = self._settings(work)["keys"]
+        try:
+            self._signing.check(keys, ROUTE + call, raw, header, self._first_time)
+            body = json.loads(raw)
+        except self._signing.Unsigned as why:
+            refused: Any = why
+            return 401, {"code": refused.code, "message": refused.says}
+        except ValueError:
+            return 401, {"code": "agencystack_unsigned", "message": "its body is no JSON object"}
+        work.user = BRIDGE_USER
+        try:
+            answer = self._calls[call](work, body)
+        except (KeyError, TypeError) as why:
+            return 400, {"code": "agencystack_bad_call", "message": f"{call} misses {why}"}
+        except FrappeError as error:
+            if error.kind != "PermissionError":
+                raise
+            return 403, {"code": "agencystack_forbidden", "message": error.error_message or error.text}
+        return 200, {"message": answer}
+
+    def _first_time(self, nonce: str) -> bool:
+        new = nonce not in self._nonces
+        self._nonces.add(nonce)
+        return new
+
+    def _settings(self, work: Work) -> Document:
+        kept = work.transaction.get(_SETTINGS, _SETTINGS)
+        if kept is None:
+            kept = {"doctype": _SETTINGS, "name": _SETTINGS, "instance": secrets.token_hex(16), "keys": {}}
+            work.transaction.put(kept)
+        return kept
+
+    def _changes(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._outbox.acknowledge(work.transaction, body.get("acknowledge") or [])
+        marks, more = self._outbox.oldest(work.transaction, int(body.get("limit", 500)))
+        return {
+            "url": self._url,
+            "instance": self._settings(work)["instance"],
+            "epoch": self._outbox.epoch(work.transaction),
+            "more": more and bool(body.get("limit", 500)),
+            "changes": [{"mark": one["number"], "entity": one["entity"], "id": one["record"]} for one in marks],
+            "narrowed": {"revision": 0, "entities": {}},
+        }
+
+    def _shown(self, work: Work, doctype: str, names: Sequence[str]) -> dict[str, Document]:
+        meta = work.meta(doctype)
+        work.require(meta, "read")
+        found = {}
+        for name in names:
+            stored = work.transaction.peek(doctype, name)
+            if stored is not None:
+                empty: Document = {one.name: [] for one in meta.of_kind("Table")}
+                found[name] = shown({**empty, **stored, "agencystack_row": self._row(work, stored)})
+        return found
+
+    def _find(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        made = work.transaction.having(body["doctype"], TOKEN, *body["tokens"]) if body["tokens"] else []
+        return {"found": {one[TOKEN]: one["name"] for one in made}}
+
+    def _walk(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {"filters": body.get("filters") or [], "fields": ["name", "creation"], "limit_page_length": 0}
+        found: Any = rows(work, body["doctype"], {**asked, "order_by": "creation asc, name asc"})
+        after = tuple(json.loads(body["after"])) if body.get("after") else ("", "")
+        limit = int(body["limit"])
+        left = [one for one in found if (one["creation"], one["name"]) > after]
+        page = left[:limit]
+        last = json.dumps([page[-1]["creation"], page[-1]["name"]]) if len(left) > limit else ""
+        return {"ids": [one["name"] for one in page], "next": last}
+
+    def _digest(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        summaries = []
+        for one in body["ranges"]:
+            digests = self._digests(work, body["doctype"], one, body).values()
+            whole = 0
+            for digest in digests:
+                whole ^= int(digest, 16)
+            summaries.append([len(digests), f"{whole:016x}"])
+        return {"summaries": summaries}
+
+    def _digests(self, work: Work, doctype: str, within: Sequence[str], body: Mapping[str, Any]) -> dict[str, str]:
+        asked = {"filters": body.get("filters") or [], "fields": ["name", "creation"], "limit_page_length": 0}
+        found: Any = rows(work, doctype, asked)
+        start, end = within
+        chosen = [one["name"] for one in found if one["creation"] >= start and (not end or one["creation"] < end)]
+        return {name: self._row(work, work.transaction.peek(doctype, name) or {}) for name in chosen}
+
+    def _row(self, work: Work, document: Document) -> str:
+        """Return a digest of a document and what hangs on it, as the app works one out in SQL."""
+        told = json.dumps([document, *self._hanging(work, document)], sort_keys=True, default=str)
+        return hashlib.md5(told.encode(), usedforsecurity=False).hexdigest()[:16] if document else _NOTHING
+
+    def _hanging(self, work: Work, document: Document) -> list[Document]:
+        name, having = document.get("name", ""), work.transaction.having
+        if document.get("doctype") == "Customer":
+            return [*having("Contact", "links.link_name", name), *having("Address", "links.link_name", name)]
+        if document.get("doctype") == "Item":
+            return [*having("Item Price", "item_code", name), *having("Bin", "item_code", name)]
+        return having("Communication", "reference_name", name) if document.get("doctype") == "Lead" else []
+
+
+def _only_managers(work: Work, method: str) -> None:
+    if "System Manager" not in work.roles():
+        raise not_whitelisted(method)
