@@ -240,6 +240,14 @@ def test_an_address_of_a_country_alone_is_none_and_a_half_one_is_completed(docum
     assert (stored["address_line1"], stored["city"], stored["country"]) == ("-", "-", "Switzerland")
 
 
+def test_nothing_is_longer_than_erpnext_takes(documents: FakeDocuments) -> None:
+    long = "x" * 500
+    made(documents, {"first_name": long, "last_name": long, "email": "a@b.test", "billing": {**ADDRESS, "line1": long}})
+    for doctype in ("Customer", "Contact", "Address"):
+        for document in documents.tables[doctype].values():
+            assert all(len(value) <= 140 for value in document.values() if isinstance(value, str))
+
+
 def test_customers_of_erpnext_are_found_by_address_whatever_its_case(documents: FakeDocuments) -> None:
     documents.put("Customer", erpnext("customer"))
     documents.put("Contact", erpnext("contact"))

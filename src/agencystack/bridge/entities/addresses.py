@@ -79,7 +79,7 @@ def document_values(address: Mapping[str, Value], countries: normal.Countries, t
         countries: ERPNext's names of countries.
         title: the customer's name.
     """
-    values: dict[str, Any] = {field: str(address.get(name) or "") for name, (_, field) in _PARTS.items()}
+    values: dict[str, Any] = {field: str(address.get(name) or "")[:LONGEST_NAME] for name, (_, field) in _PARTS.items()}
     values["address_line1"] = values["address_line1"] or _NONE
     values["city"] = values["city"] or _NONE
     if country := countries.name(str(address.get("country") or "")):

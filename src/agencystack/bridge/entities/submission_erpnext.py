@@ -85,7 +85,7 @@ class SubmissionOnErpNext(SharedErpNextForm):
             "subject": safe_name(str(fields.get("subject") or "Form"))[:LONGEST_NAME],
             "content": self._content(fields),
             "sender": fields.get("email") or "",
-            "sender_full_name": safe_name(str(fields.get("name") or fields.get("email") or "")),
+            "sender_full_name": safe_name(str(fields.get("name") or fields.get("email") or ""))[:LONGEST_NAME],
             "communication_date": normal.in_zone(_text(fields.get("sent")), self.zone),
             "reference_doctype": _LEAD,
             "reference_name": lead,
