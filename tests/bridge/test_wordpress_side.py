@@ -541,7 +541,34 @@ def test_what_orders_hold_is_told_with_the_product(plugin: PluginRecords, clock:
     ]
     second = str(orders[1]["id"]) if orders[1] else ""
     held = plugin.fetch(Kind.PRODUCT, [str(made["id"])], orders_since=second)[str(made["id"])]
-    assert (held["stock_quantity"], held["agencystack"]["held"]) == (5, {second: 2})
+    assert (held["stock_quantity"], held["agencystack"]["held"]) == (5, {second: "2"})
+
+
+def test_a_form_that_is_filled_in_becomes_a_submission(
+    calls: PluginCalls, shop: Shop, transport: ShopTransport
+) -> None:
+    browser = httpx.Client(transport=transport, base_url=HOME)
+    address = "/wp-json/contact-form-7/v1/contact-forms/10/feedback"
+    filled = {"_wpcf7_unit_tag": "wpcf7-f10-p32-o1", "your-name": "Eva <b>", "your-email": "eva@shop.example"}
+    refused = browser.post(address, files={name: (None, said) for name, said in filled.items()}).json()
+    assert (refused["status"], refused["invalid_fields"][0]["field"]) == ("validation_failed", "your-subject")
+    for wrong in (browser.post(address, json=filled), browser.post(address, data=filled)):
+        assert (wrong.status_code, wrong.json()["code"]) == (415, "wpcf7_unsupported_media_type")
+    filled |= {"your-subject": "Offerte", "your-message": "Grüezi\nZeile 2"}
+    assert (
+        browser.post(address, files={name: (None, said) for name, said in filled.items()}).json()["status"]
+        == "mail_sent"
+    )
+    records = PluginRecords(calls)
+    (id_,) = records.walk(Kind.SUBMISSION, "", 10).ids
+    kept = records.fetch(Kind.SUBMISSION, [id_])[id_]
+    assert (kept["sender"]["name"], kept["sender"]["message"]) == ("Eva <b>", "Grüezi\nZeile 2")
+    noted = one(
+        records, Kind.SUBMISSION, "update", "0" * 32, id=id_, values={"status": "Lead", "notes": ["n"], "form": {}}
+    )
+    assert noted.native is not None
+    assert (noted.native["status"], noted.native["notes"], noted.native["form"]["id"]) == ("Lead", ["n"], "10")
+    assert one(records, Kind.SUBMISSION, "create", "1" * 32, values={}).result is Result.REFUSED
 
 
 def test_calls_grow_until_they_take_as_long_as_they_should(

@@ -103,6 +103,8 @@ class BridgePlugin:
 
     def _search(self, asked: Json) -> Json:
         kind, params = str(asked.get("kind")), dict(asked.get("params", {}))
+        if kind == "submission":
+            return {"records": [self._native(kind, id_) for id_ in self._table(kind)]}
         place = _PLACES["product" if kind == "variation" and "parent" not in params else kind]
         place = place.format(params.pop("parent", ""))
         answer = self._inner("GET", place, params={"context": "edit", "per_page": "100", "role": "all", **params})
@@ -180,13 +182,13 @@ class BridgePlugin:
             ours["held"] = self._held(id_, since)
         return {**shows[kind](record), "agencystack": ours}
 
-    def _held(self, id_: str, since: int) -> dict[str, int]:
+    def _held(self, id_: str, since: int) -> dict[str, str]:
         held: dict[str, int] = {}
         for order in self._shop.state.data.orders.values():
             for line in of(order, LINE) if order["id"] >= since else ():
                 if str(line["variation_id"] or line["product_id"]) == id_ and (taken := meta(line, REDUCED)):
                     held[str(order["id"])] = held.get(str(order["id"]), 0) + int(taken)
-        return held
+        return {order: str(pieces) for order, pieces in held.items()}
 
     # Writing. -----------------------------------------------------------------------------------------------------
 
@@ -198,6 +200,8 @@ class BridgePlugin:
         self._shop.events.quiet = not write.get("notify")
         kind, action, id_ = str(write["kind"]), write["action"], str(write.get("id") or "")
         try:
+            if kind == "submission":
+                return self._noted(write)
             if action == "create":
                 return self._created(kind, write)
             record = self._table(kind).get(id_)
@@ -215,6 +219,22 @@ class BridgePlugin:
         except RestError as error:
             data = error.data if isinstance(error.data, dict) else {}
             return {**_said("refused"), "code": error.code, "message": str(error), "data": data}
+
+    def _noted(self, write: Json) -> Json:
+        """Note what came of a submission; visitors alone make them."""
+        record = self._table("submission").get(str(write.get("id") or ""))
+        if write["action"] == "create":
+            raise RestError("agencystack_read_only", "submissions are made by visitors", 403)
+        if record is None:
+            return _said("stale" if write["action"] == "update" else "done")
+        if write["action"] == "delete":
+            del self._shop.state.data.submissions[str(record["id"])]
+        elif write["action"] == "trash":
+            record["status"] = "trash"
+        else:
+            given = write.get("values", {})
+            record |= {name: given[name] for name in ("status", "owner", "notes") if name in given}
+        return self._done("submission", str(write["id"]))
 
     def _created(self, kind: str, write: Json) -> Json:
         token = write["token"]

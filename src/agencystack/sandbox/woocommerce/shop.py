@@ -12,6 +12,7 @@ from typing import Any
 from agencystack.sandbox.woocommerce import listing
 from agencystack.sandbox.woocommerce.access import Access
 from agencystack.sandbox.woocommerce.categories import Categories
+from agencystack.sandbox.woocommerce.contact_forms import form_routes
 from agencystack.sandbox.woocommerce.content import Content, content_routes
 from agencystack.sandbox.woocommerce.coupons import Coupons
 from agencystack.sandbox.woocommerce.customers import Customers
@@ -30,6 +31,8 @@ from agencystack.sandbox.woocommerce.variations import Variations
 from agencystack.sandbox.woocommerce.wire import Answer, Json, Request, RestError, no_route
 
 HOME = "http://shop.example"
+# What is signed, and what visitors send.
+_FOR_ALL = ("/wp-json/agencystack/", "/wp-json/contact-form-7/")
 
 
 class Killed(Exception):
@@ -73,7 +76,12 @@ class Shop:
         self.customers.add(admin_email, "admin", "administrator")
         self.content = Content(self.state)
         self.plugin: BridgePlugin | None = None
-        self._routes: list[Route] = [*shop_routes(self), *settings_routes(self), *content_routes(self)]
+        self._routes: list[Route] = [
+            *shop_routes(self),
+            *settings_routes(self),
+            *content_routes(self),
+            *form_routes(self),
+        ]
 
     @property
     def mails(self) -> list[Json]:
@@ -88,7 +96,7 @@ class Shop:
         """
         self.events.begin()
         try:
-            if self.access is not None and not request.path.startswith("/wp-json/agencystack/"):
+            if self.access is not None and not request.path.startswith(_FOR_ALL):
                 self.access.check(request, self.state.url, self.state.now().timestamp())
             return self.dispatch(request, decoded(request))
         except RestError as error:
@@ -146,7 +154,7 @@ def decoded(request: Request) -> Json:
     Raises:
         RestError: it is no JSON.
     """
-    if not request.body:
+    if not request.body or "json" not in request.headers.get("content-type", "json"):
         return {}
     try:
         body = json.loads(request.body)
