@@ -46,5 +46,8 @@ doc_events = {
 	"Communication": {"on_change": _changed, "after_delete": _changed},
 	"Blog Post": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
 	"Web Page": {"on_change": _changed, "after_delete": _changed, "after_rename": _renamed},
+	# Frappe mutes the sending of mails, not their queueing.
 	"Email Queue": {"after_insert": "agencystack_connector.bridge.quiet.queued"},
 }
+
+scheduler_events = {"daily": ["agencystack_connector.bridge.outbox.tidy"]}

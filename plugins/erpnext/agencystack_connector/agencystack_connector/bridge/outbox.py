@@ -77,13 +77,8 @@ def pending() -> Pending:
 
 
 def acknowledge(numbers: Sequence[int]) -> None:
-	"""Delete exactly these rows, and let writers go on at once.
-
-	Only rows that are there are named, by their primary key: a delete of what is not there would lock the gap, and
-	every writer behind it.
-	"""
-	for start in range(0, len(numbers), AT_ONCE):
-		_delete(numbers[start : start + AT_ONCE])
+	"""Delete exactly these rows, and let writers go on at once."""
+	_delete(numbers)
 	frappe.db.commit()
 
 
@@ -97,23 +92,39 @@ def oldest(limit: int) -> tuple[list[tuple[int, Mark]], bool]:
 	superfluous: list[int] = []
 	after, more = 0, True
 	while more and len(newest) <= limit:
-		rows = frappe.db.sql(
-			f"select name, entity, document from `{TABLE}` where name > %s order by name limit %s",  # noqa: S608
-			(after, READ),
-		)
+		rows = _read(after)
 		more = len(rows) == READ
-		for number, entity, document in rows:
-			mark, after = Mark(entity, document), number
+		for after, entity, document in rows:
+			mark = Mark(entity, document)
 			if mark in newest:
 				superfluous.append(newest[mark])
 			elif len(newest) > limit:
 				continue
-			newest[mark] = number
-	for start in range(0, len(superfluous), AT_ONCE):
-		_delete(superfluous[start : start + AT_ONCE])
+			newest[mark] = after
+	_delete(superfluous)
 	frappe.db.commit()
 	told = sorted((number, mark) for mark, number in newest.items())
 	return told[:limit], len(told) > limit
+
+
+def tidy() -> None:
+	"""Make rows of one record that stand close together one, so that a bridge that is away costs little; daily."""
+	after = 0
+	while rows := _read(after):
+		newest: dict[Mark, int] = {}
+		superfluous = []
+		for after, entity, document in rows:
+			mark = Mark(entity, document)
+			if mark in newest:
+				superfluous.append(newest[mark])
+			newest[mark] = after
+		_delete(superfluous)
+		frappe.db.commit()
+
+
+def _read(after: int) -> Sequence[tuple[int, str, str]]:
+	query = f"select name, entity, document from `{TABLE}` where name > %s order by name limit %s"  # noqa: S608
+	return frappe.db.sql(query, (after, READ))
 
 
 def _insert(marks: Sequence[Mark]) -> None:
@@ -129,10 +140,16 @@ def _insert(marks: Sequence[Mark]) -> None:
 
 
 def _delete(numbers: Sequence[int]) -> None:
-	there = frappe.db.sql(f"select name from `{TABLE}` where name in %s", (tuple(numbers),))  # noqa: S608
-	if there:
-		# Through the key alone: a scan would stop at rows that others have not committed yet.
-		frappe.db.sql(
-			f"delete one from `{TABLE}` one force index (primary) where one.name in %s",
-			(tuple(row[0] for row in there),),
-		)
+	"""Delete rows that are there, by their primary key alone.
+
+	A delete of what is not there would lock the gap and every writer behind it, and a scan would stop at rows that
+	others have not committed yet.
+	"""
+	for start in range(0, len(numbers), AT_ONCE):
+		part = tuple(numbers[start : start + AT_ONCE])
+		there = frappe.db.sql(f"select name from `{TABLE}` where name in %s", (part,))  # noqa: S608
+		if there:
+			frappe.db.sql(
+				f"delete one from `{TABLE}` one force index (primary) where one.name in %s",
+				(tuple(row[0] for row in there),),
+			)

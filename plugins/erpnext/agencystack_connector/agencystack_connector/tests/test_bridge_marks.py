@@ -99,6 +99,28 @@ class TestMarks(BridgeCase):
 		self.assertEqual(self.marked(), {Mark("product", item.name)})
 		self.assertEqual(self._bin(item.name)["actual_qty"], 10)
 
+	def test_stock_that_is_reckoned_anew(self):
+		item = self.stocked(10)
+		bin_name = frappe.db.get_value("Bin", {"item_code": item.name, "warehouse": self.warehouse})
+		self.quiet()
+		frappe.get_doc("Bin", bin_name).recalculate_qty()
+		self.assertEqual(self.marked(), {Mark("product", item.name)})
+		repost = frappe.get_doc(
+			{
+				"doctype": "Repost Item Valuation",
+				"based_on": "Item and Warehouse",
+				"item_code": item.name,
+				"warehouse": self.warehouse,
+				"company": self.company,
+				"posting_date": frappe.utils.today(),
+				"posting_time": "00:00:01",
+			}
+		).insert()
+		repost.submit()
+		self.quiet()
+		repost.db_set("status", "Completed")
+		self.assertEqual(self.marked(), {Mark("product", item.name)})
+
 	def test_what_orders_hold_moves_without_any_event_of_bin(self):
 		item = self.stocked(10)
 		order = self.order(item.name)
@@ -284,6 +306,16 @@ class TestOutbox(BridgeCase):
 		self.assertEqual(
 			{mark for _, mark in marks} | {mark for _, mark in rest}, {Mark("order", f"O-{n}") for n in range(7)}
 		)
+
+	def test_a_bridge_that_is_away_costs_a_row_a_record(self):
+		customer = self.customer()
+		for _ in range(5):
+			customer.save()
+			frappe.db.commit()
+		self.assertEqual(numbers.backlog(), 5)
+		outbox.tidy()
+		self.assertEqual([mark for _, mark in outbox.oldest(10)[0]], [Mark("customer", customer.name)])
+		self.assertEqual(numbers.backlog(), 1)
 
 	def test_a_business_transaction_does_not_fail_for_a_mark(self):
 		kept = outbox._insert
