@@ -235,6 +235,16 @@ def test_an_order_is_found_by_the_shops_id() -> None:
     erp.order["name"] = "SAL-ORD-1"
     assert erp.form.candidates({"shop_id": "5"}) == ["SAL-ORD-1"]
     assert erp.form.candidates({"shop_id": "55"}) == ()
+    assert erp.form.candidates_of([{"shop_id": "55"}, {"shop_id": "5"}, {}]) == [(), ["SAL-ORD-1"], ()]
+
+
+def test_an_order_with_a_number_of_its_own_is_found_too() -> None:
+    erp = Bookkeeping()
+    erp.create(ordered(number="2026-17"))
+    erp.order["name"] = "SAL-ORD-1"
+    assert erp.order["po_no"] == "WC-shop-5 (2026-17)"
+    assert erp.form.candidates({"shop_id": "5", "number": "2026-17"}) == ["SAL-ORD-1"]
+    assert erp.form.read(["WC-shop-5"])["WC-shop-5"].fields["number"] == "2026-17"
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,7 @@ def test_fields_of_the_agencys_own_are_meta() -> None:
     assert shop.read(["5"])["5"].fields["gift"] == "yes"
     made(shop, Operation(TOKEN, "order", Action.UPDATE, "5", {"gift": "no"}, seen(order)))
     assert shop.records.writes[0].values == {"meta_data": [{"key": "_gift", "value": "no"}]}  # type: ignore[attr-defined]
+
+
+def test_an_order_is_found_by_the_id_a_sales_order_keeps() -> None:
+    assert form(ordered()).candidates_of([{"shop_id": "5"}, {"shop_id": "6"}, {}]) == [("5",), (), ()]

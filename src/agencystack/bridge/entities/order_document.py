@@ -70,13 +70,12 @@ def amounts(content: Value, unit: Unit, accounting: Accounting) -> dict[str, Any
 def header(fields: Fields, accounting: Accounting, key: str, rates: Rates) -> dict[str, Any]:
     """Return the head of a new Sales Order."""
     placed = day(str(fields["placed"]), accounting)
-    number = fields.get("number")
     return {
         "company": accounting.company,
         "order_type": "Sales",
         "transaction_date": placed.isoformat(),
         "delivery_date": (placed + timedelta(days=accounting.delivery_days)).isoformat(),
-        "po_no": key if number in (None, fields.get("shop_id")) else safe_name(f"{key} ({number})")[:_LONGEST],
+        "po_no": po_no(key, fields),
         "po_date": placed.isoformat(),
         "currency": fields["currency"],
         "conversion_rate": float(rates.order),
@@ -86,6 +85,12 @@ def header(fields: Fields, accounting: Accounting, key: str, rates: Rates) -> di
         "disable_rounded_total": 1,
         "set_warehouse": accounting.warehouses[0],
     }
+
+
+def po_no(key: str, fields: Fields) -> str:
+    """Return what stands as the customer's number: ERPNext refuses a second order of a customer with the same one."""
+    number = fields.get("number")
+    return key if number in (None, fields.get("shop_id")) else safe_name(f"{key} ({number})")[:_LONGEST]
 
 
 def day(placed: str, accounting: Accounting) -> Any:

@@ -13,10 +13,10 @@ from agencystack.bridge.entities.invoices import Invoice, invoices_of
 from agencystack.bridge.entities.order import total
 from agencystack.bridge.entities.order_address import as_text, from_document
 from agencystack.bridge.entities.order_amendments import STANDS_FOR, amendments
-from agencystack.bridge.entities.order_document import Rates, amounts, day, goods_of, header
+from agencystack.bridge.entities.order_document import Rates, amounts, day, goods_of, header, po_no
 from agencystack.bridge.entities.order_invoice import invoice_steps
 from agencystack.bridge.entities.order_kept import KEPT_FIELD, kept, recalled
-from agencystack.bridge.entities.order_lookup import Lookup
+from agencystack.bridge.entities.order_lookup import Filters, Lookup
 from agencystack.bridge.entities.order_read import content, customer_of
 from agencystack.bridge.entities.shared import Custom, of_custom
 from agencystack.bridge.entities.waiting import Waits
@@ -111,11 +111,30 @@ class OrderOnErpNext(WaitingErpNextForm):
         }
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
-        """A Sales Order is found by the shop's id: in its name, else in what it keeps as the customer's number."""
-        if not fields.get("shop_id"):
-            return ()
-        key = self.key(str(fields["shop_id"]))
-        return ([["name", "=", key]], [["po_no", "=", key]], [["po_no", "like", f"{key} (%"]])
+        """Sales Orders are found for many orders at once: see :meth:`candidates_of`."""
+        return ()
+
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return Sales Orders that may be an order of the shop."""
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return them for each of many: by our name, else by what they keep as the customer's number.
+
+        A series names what is made by REST alone. An amendment is its origin's.
+        """
+        keys = [self.key(str(one["shop_id"])) if one.get("shop_id") else "" for one in many]
+        numbers = [po_no(key, one) if key else "" for key, one in zip(keys, many, strict=True)]
+        wanted = [*filter(None, keys)]
+        if not wanted:
+            return [()] * len(many)
+        found: dict[str, list[str]] = {}
+        for column, values in (("name", wanted), ("po_no", [*wanted, *filter(None, numbers)])):
+            filters: Filters = [[column, "in", sorted(set(values))], ["amended_from", "is", "not set"]]
+            for one in self.documents.select(self.doctype, filters, ["name", column]):
+                names = found.setdefault(str(one[column]), [])
+                names += [str(one["name"])] if str(one["name"]) not in names else []
+        return [found.get(key) or found.get(number) or () for key, number in zip(keys, numbers, strict=True)]
 
     def key(self, shop_id: str) -> str:
         """Return what a Sales Order of the shop is called."""

@@ -95,8 +95,18 @@ class OrderOnWordPress(WordPressForm):
         }
 
     def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """An order is found by the id the Sales Order keeps of it."""
-        return [{"include": str(fields["shop_id"]), "status": "any"}] if fields.get("shop_id") else []
+        """Orders are found by their ids: see :meth:`candidates_of`."""
+        return ()
+
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return the order a Sales Order says it is."""
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return it for each of many."""
+        ids = [str(one.get("shop_id") or "") for one in many]
+        there = self.records.fetch(self.kind, sorted({*ids} - {""}))
+        return [(id_,) if id_ in there else () for id_ in ids]
 
     def values(self, fields: Fields, native: Native | None) -> Native:
         """Return what REST is sent to make an order, or to change the given fields of one."""

@@ -9,6 +9,7 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities.invoices import INVOICE, Invoice, Receivable, invoices_of
 from agencystack.bridge.entities.order_amendments import amendments
 from agencystack.bridge.entities.order_document import day
+from agencystack.bridge.entities.order_lookup import Filters
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
 from agencystack.bridge.record import Fields, Observed, Ref
@@ -61,8 +62,16 @@ class PaymentOnErpNext(WaitingErpNextForm):
         }
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
-        """A payment is found by its transaction."""
-        return ([["reference_no", "=", fields["reference"]], ["docstatus", "<", 2]],) if fields.get("reference") else ()
+        """Payments are found for many at once: see :meth:`candidates_of`."""
+        return ()
+
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return payments that may be one of the shop's."""
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return them for each of many, by the reference they carry."""
+        return by_reference(self.documents, self.which, many)
 
     def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
         """Fetch the Sales Orders that were paid, and their invoices."""
@@ -170,6 +179,17 @@ def orders_of(documents: Documents, operations: Sequence[Operation]) -> Mapping[
     found = natives(sorted({ref.id for ref in named if isinstance(ref, Ref)}))
     newest = {**found, **amendments(documents, found, natives)}
     return {name: one.document for name, one in newest.items()}
+
+
+def by_reference(documents: Documents, which: Filters, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+    """Return the Payment Entries that carry the reference of each of many payments."""
+    wanted = sorted({str(one["reference"]) for one in many if one.get("reference")})
+    filters = [*which, ["reference_no", "in", wanted], ["docstatus", "<", 2]]
+    listed = documents.select(PAYMENT_ENTRY, filters, ["name", "reference_no"]) if wanted else ()
+    found: dict[str, list[str]] = {}
+    for one in listed:
+        found.setdefault(str(one["reference_no"]), []).append(str(one["name"]))
+    return [found.get(str(one.get("reference") or ""), ()) for one in many]
 
 
 def names_of(orders: Mapping[str, Document]) -> set[str]:

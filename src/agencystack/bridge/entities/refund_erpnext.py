@@ -16,6 +16,7 @@ from agencystack.bridge.entities.order_lookup import Filters
 from agencystack.bridge.entities.payment_erpnext import (
     MAKE,
     PAYMENT_ENTRY,
+    by_reference,
     names_of,
     order_named,
     orders_of,
@@ -67,8 +68,16 @@ class RefundOnErpNext(WaitingErpNextForm):
         }
 
     def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
-        """A refund is found by its id in the shop."""
-        return ([["reference_no", "=", fields["reference"]], ["docstatus", "<", 2]],) if fields.get("reference") else ()
+        """Refunds are found for many at once: see :meth:`candidates_of`."""
+        return ()
+
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return refunds that may be one of the shop's."""
+        return self.candidates_of([fields])[0]
+
+    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
+        """Return them for each of many, by the reference they carry."""
+        return by_reference(self.documents, self.which, many)
 
     def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
         """Return ids by op token: where a return was made first, that one carries the token itself."""
