@@ -20,6 +20,7 @@ _PARTS = {  # canonical: (WooCommerce, ERPNext)
     "postcode": ("postcode", "pincode"),
     "state": ("state", "state"),
 }
+_LONGEST_TITLE = 100  # ERPNext appends "-Shipping-1" to it, and no name may exceed 140
 _NONE = "-"  # ERPNext insists on a first line and a city (contract/erpnext/05_contact_address.json)
 
 
@@ -84,7 +85,7 @@ def document_values(address: Mapping[str, Value], countries: normal.Countries, t
     values["city"] = values["city"] or _NONE
     if country := countries.name(str(address.get("country") or "")):
         values["country"] = country
-    return {**values, "address_title": safe_name(str(address.get("recipient") or title))[:LONGEST_NAME]}
+    return {**values, "address_title": safe_name(str(address.get("recipient") or title))[:_LONGEST_TITLE]}
 
 
 def _real(value: Any) -> str | None:

@@ -14,6 +14,10 @@ from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Do
 
 CONTACT, BILLING, SHIPPING = "contact", "billing", "shipping"
 
+LONGEST_PARTY = 100
+"""Characters of a new customer's name: ERPNext appends it to the name of its Contact, and none may exceed 140."""
+_APPENDED = 6  # "-" between the names, and "-1" where another document has it
+
 _LINKED = "links.link_name"
 _COMMON = ("name", "modified", "creation", TOKEN_FIELD, _LINKED)
 _CONTACT = (*_COMMON, "first_name", "last_name", "email_id", "phone", "mobile_no", "is_primary_contact")
@@ -83,19 +87,23 @@ def expected(version_: str) -> Mapping[str, tuple[str, str]]:
     return {called: (one[0], one[1]) for called, one in json.loads(kept or "{}").items()}
 
 
-def contact_values(fields: Mapping[str, Value], there: Document | None, fallback: str) -> dict[str, Any]:
+def contact_values(fields: Mapping[str, Value], there: Document | None, fallback: str, party: str) -> dict[str, Any]:
     """Return the fields of a Contact for those that are given; its other addresses and numbers stay.
 
     Args:
         fields: canonical ones.
         there: the whole Contact, if there is one.
         fallback: first name of a Contact that has none.
+        party: the customer's name, which becomes part of a new Contact's.
     """
     values: dict[str, Any] = {}
+    first = safe_name(str(fields.get("first_name") or fallback))
+    last = safe_name(str(fields.get("last_name") or ""))
+    room = LONGEST_NAME - len(party) - _APPENDED
     if "first_name" in fields or there is None:
-        values["first_name"] = safe_name(str(fields.get("first_name") or fallback))[:LONGEST_NAME]
+        values["first_name"] = first[: room if not last else max(room - len(last) - 1, room // 2)]
     if "last_name" in fields:
-        values["last_name"] = safe_name(str(fields["last_name"] or ""))[:LONGEST_NAME]
+        values["last_name"] = last[: max(room - len(first) - 1, room // 2 - 1)]
     if "email" in fields:
         rows = (there or {}).get("email_ids") or ()
         values["email_ids"] = _rows(rows, "email_id", fields["email"], "is_primary")

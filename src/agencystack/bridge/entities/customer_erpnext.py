@@ -12,7 +12,7 @@ from agencystack.bridge.entities import addresses
 from agencystack.bridge.entities import customer_documents as parts
 from agencystack.bridge.entities.countries import countries_of
 from agencystack.bridge.entities.customer import display_name, whole
-from agencystack.bridge.entities.shared import LONGEST_NAME, Custom, SharedErpNextForm, real_name, safe_name
+from agencystack.bridge.entities.shared import Custom, SharedErpNextForm, real_name, safe_name
 from agencystack.bridge.record import Fields, Observed, Value
 from agencystack.bridge.settings import Accounting
 from agencystack.bridge.side import Action, Operation
@@ -133,7 +133,7 @@ class CustomerOnErpNext(SharedErpNextForm):
     # Steps. -------------------------------------------------------------------------------------------------------
 
     def _made(self, fields: Fields) -> list[Step]:
-        called = safe_name(display_name(fields))[:LONGEST_NAME]
+        called = safe_name(display_name(fields))[: parts.LONGEST_PARTY]
         values = {
             "customer_name": called,
             "customer_type": "Company" if fields.get("company") else _INDIVIDUAL,
@@ -164,7 +164,7 @@ class CustomerOnErpNext(SharedErpNextForm):
         touched = {name: value for name, value in fields.items() if name in _CONTACT_FIELDS}
         if touched and (contact := _one(native, parts.CONTACT)):
             whole_contact = self._contacts.get(str(contact["name"])) or contact
-            rows = parts.contact_values(touched, whole_contact, display_name(now))
+            rows = parts.contact_values(touched, whole_contact, display_name(now), "")
             steps.append(_update("Contact", contact, rows, parts.CONTACT, then))
         elif any(touched.values()):
             steps.append(self._new_contact(now, operation.id))
@@ -189,7 +189,7 @@ class CustomerOnErpNext(SharedErpNextForm):
         kind = "Company" if now.get("company") else _INDIVIDUAL
         if (kind == _INDIVIDUAL) is not (customer.get("customer_type") == _INDIVIDUAL):
             values["customer_type"] = kind
-        was, wanted = safe_name(display_name(before))[:LONGEST_NAME], safe_name(display_name(now))[:LONGEST_NAME]
+        was, wanted = (safe_name(display_name(one))[: parts.LONGEST_PARTY] for one in (before, now))
         if wanted != was and (values or now.get("company") or customer.get("customer_name") == was):
             values["customer_name"] = wanted
         return values
@@ -213,7 +213,8 @@ class CustomerOnErpNext(SharedErpNextForm):
 
     def _new_contact(self, fields: Fields, customer: str | Made) -> Step:
         known = {name: fields.get(name) for name in sorted(_CONTACT_FIELDS)}
-        values = parts.contact_values(known, None, display_name(fields))
+        party = safe_name(display_name(fields))[: parts.LONGEST_PARTY]
+        values = parts.contact_values(known, None, display_name(fields), party)
         return Step(
             "insert",
             "Contact",
