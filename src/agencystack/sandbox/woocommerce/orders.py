@@ -8,19 +8,18 @@ from typing import Any
 
 from agencystack.sandbox.woocommerce import schema
 from agencystack.sandbox.woocommerce.coupons import Coupons
-from agencystack.sandbox.woocommerce.currencies import CURRENCIES, SYMBOLS
+from agencystack.sandbox.woocommerce.currencies import CURRENCIES
 from agencystack.sandbox.woocommerce.money import ZERO, amount, plain, tax_within, total
-from agencystack.sandbox.woocommerce.order_lines import line_shown
+from agencystack.sandbox.woocommerce.order_shown import needs_payment, order_shown
 from agencystack.sandbox.woocommerce.order_states import STATUSES, OrderStates
 from agencystack.sandbox.woocommerce.products import Products
 from agencystack.sandbox.woocommerce.state import State, secret_word
 from agencystack.sandbox.woocommerce.stock import Stock
 from agencystack.sandbox.woocommerce.texts import slug_of
-from agencystack.sandbox.woocommerce.totals import COUPON, FEE, LINE, SHIPPING, TAX, Totals, of
+from agencystack.sandbox.woocommerce.totals import FEE, LINE, SHIPPING, Totals, of
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
 ADDRESS = ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country")
-VERSION = "10.5.2"
 _TEXTS = ("payment_method", "payment_method_title", "transaction_id", "customer_note")
 _LINE = {"id": schema.integer, "quantity": schema.integer, "total": schema.string, "subtotal": schema.string}
 _ITEMS = {
@@ -115,17 +114,13 @@ class Orders:
         self._stage("saved", order)
         if body.get("status"):
             self._states.enter(order, body["status"])
-        if body.get("set_paid") is True and (creating or self.needs_payment(order)):
+        if body.get("set_paid") is True and (creating or needs_payment(order)):
             self._states.pay(order, str(body.get("transaction_id") or ""))
         self._touch(order)
         self._stage("done", order)
 
     def _touch(self, order: Json) -> None:
         order["modified"] = self._state.second()
-
-    def needs_payment(self, order: Json) -> bool:
-        """Tell whether an order waits for money."""
-        return order["status"] in {"pending", "failed", "checkout-draft"} and amount(order["totals"]["total"]) > 0
 
     # What is taken. -----------------------------------------------------------------------------------------------
 
@@ -350,79 +345,9 @@ class Orders:
             line["total"] = plain(amount(sent["total"]))
         return line
 
-    # Showing. -----------------------------------------------------------------------------------------------------
-
     def show(self, order: Json) -> Json:
         """Return an order as REST shows it."""
-        state, rounding = self._state, self._state.rounding
-        collection = f"{state.url}/wp-json/wc/v3/orders"
-        money = {name: rounding.shown(amount(value)) for name, value in order["totals"].items()}
-        lines = {
-            name: [line_shown(state, self._products, line) for line in of(order, kind)]
-            for name, kind in (
-                ("line_items", LINE),
-                ("tax_lines", TAX),
-                ("shipping_lines", SHIPPING),
-                ("fee_lines", FEE),
-                ("coupon_lines", COUPON),
-            )
-        }
-        local = {name: state.local(order[name]) for name in ("created", "modified", "completed", "paid")}
-        return {
-            "id": order["id"],
-            "parent_id": 0,
-            "status": order["status"],
-            "currency": order["currency"],
-            "version": VERSION,
-            "prices_include_tax": order["prices_include_tax"],
-            "date_created": local["created"],
-            "date_modified": local["modified"],
-            **money,
-            "customer_id": order["customer_id"],
-            "order_key": order["order_key"],
-            "billing": dict(order["billing"]),
-            "shipping": dict(order["shipping"]),
-            "payment_method": order["payment_method"],
-            "payment_method_title": order["payment_method_title"],
-            "transaction_id": order["transaction_id"],
-            "customer_ip_address": "",
-            "customer_user_agent": "",
-            "created_via": order["created_via"],
-            "customer_note": order["customer_note"],
-            "date_completed": local["completed"],
-            "date_paid": local["paid"],
-            "cart_hash": "",
-            "number": str(order["id"]),
-            "meta_data": [dict(one) for one in order["meta_data"]],
-            **lines,
-            "refunds": [self._refund(one) for one in self.refunds(order["id"])],
-            "payment_url": f"{state.url}/checkout/order-pay/{order['id']}/?pay_for_order=true&key={order['order_key']}",
-            "is_editable": order["status"] in {"pending", "on-hold", "auto-draft", "failed"},
-            "needs_payment": self.needs_payment(order),
-            "needs_processing": any(line["sku"] is not None for line in lines["line_items"]),
-            "date_created_gmt": order["created"],
-            "date_modified_gmt": order["modified"],
-            "date_completed_gmt": order["completed"],
-            "date_paid_gmt": order["paid"],
-            "currency_symbol": SYMBOLS.get(order["currency"], order["currency"]),
-            "_links": {
-                "self": [
-                    {
-                        "href": f"{collection}/{order['id']}",
-                        "targetHints": {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
-                    }
-                ],
-                "collection": [{"href": collection}],
-            },
-        }
-
-    def refunds(self, id_: int) -> list[Json]:
-        """Return the refunds of an order, newest first."""
-        return [one for one in reversed(self._state.data.refunds.values()) if one["parent_id"] == id_]
-
-    def _refund(self, refund: Json) -> Json:
-        shown = self._state.rounding.shown(-amount(refund["amount"]))
-        return {"id": refund["id"], "reason": refund["reason"], "total": f"-{shown.lstrip('-')}"}
+        return order_shown(self._state, self._products, order)
 
 
 def _option(attribute: Json) -> str:

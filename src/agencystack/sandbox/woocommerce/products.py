@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from agencystack.sandbox.woocommerce import schema
+from agencystack.sandbox.woocommerce.media import fetched
 from agencystack.sandbox.woocommerce.money import amount, price_text
+from agencystack.sandbox.woocommerce.product_shown import SALE, product_shown
 from agencystack.sandbox.woocommerce.state import State
-from agencystack.sandbox.woocommerce.texts import autop, bare, folded, kses, slug_of
+from agencystack.sandbox.woocommerce.texts import bare, folded, kses, slug_of
 from agencystack.sandbox.woocommerce.wire import Json, RestError
 
 TYPES = ("simple", "grouped", "external", "variable")
@@ -50,7 +52,6 @@ _CHECKS: Mapping[str, schema.Check] = {
 _AS_SENT = ("status", "catalog_visibility", "tax_status", "tax_class", "backorders", "purchase_note", "external_url")
 _SENT_TOO = ("button_text", "shipping_class", "global_unique_id", "post_password")
 _FLAGS = ("featured", "virtual", "downloadable", "sold_individually", "reviews_allowed")
-_SALE = ("from", "to")
 
 
 class Products:
@@ -113,88 +114,6 @@ class Products:
         parent = self.get(product["parent_id"]) if product["type"] == "variation" else None
         return str(product["sku"] or (parent["sku"] if parent else ""))
 
-    def show(self, product: Json, context: str = "view") -> Json:
-        """Return a product as REST shows it; a variation that is asked for as a product too."""
-        state = self.state
-        price, link = self.price(product), f"{state.url}/product/{product['slug']}/"
-        stock = self.stock_of(product)
-        variation, edit = product["type"] == "variation", context == "edit"
-        shown: Json = {
-            "id": product["id"],
-            "name": product["name"],
-            "slug": product["slug"],
-            "permalink": link,
-            **state.both("created", product["created"]),
-            **state.both("modified", product["modified"]),
-            "type": product["type"],
-            "status": product["status"],
-            "featured": product["featured"],
-            "catalog_visibility": product["catalog_visibility"],
-            "description": product["description"] if edit else autop(product["description"]),
-            "short_description": product["short_description"] if edit else autop(product["short_description"]),
-            "sku": self.sku(product),
-            "price": price,
-            "regular_price": "" if product["type"] == "variable" else product["regular_price"],
-            "sale_price": "" if product["type"] == "variable" else product["sale_price"],
-            **self.sale_dates(product),
-            "on_sale": self.on_sale(product),
-            "purchasable": bool(price) and product["type"] in {"simple", "variable", "variation"},
-            "total_sales": product["total_sales"],
-            "virtual": product["virtual"],
-            "downloadable": product["downloadable"],
-            "downloads": [],
-            "download_limit": -1,
-            "download_expiry": -1,
-            "external_url": product["external_url"],
-            "button_text": product["button_text"],
-            "tax_status": product["tax_status"],
-            "tax_class": product["tax_class"] if edit else self.tax_class(product),
-            **self.stock_shown(product, stock),
-            **({"stock_quantity": product["stock_quantity"]} if edit else {}),
-            "low_stock_amount": None,
-            "sold_individually": product["sold_individually"],
-            "weight": product["weight"],
-            "dimensions": dict(product["dimensions"]),
-            "shipping_required": not product["virtual"],
-            "shipping_taxable": not product["virtual"] and product["tax_status"] == "taxable",
-            "shipping_class": product["shipping_class"],
-            "shipping_class_id": 0,
-            "reviews_allowed": product["reviews_allowed"] and not variation,
-            "average_rating": "0" if edit else "0.00",
-            "rating_count": 0,
-            "upsell_ids": list(product["upsell_ids"]),
-            "cross_sell_ids": list(product["cross_sell_ids"]),
-            "parent_id": product["parent_id"],
-            "purchase_note": product["purchase_note"],
-            "categories": [self._term(self.state.data.categories, id_) for id_ in product["categories"]],
-            "brands": [],
-            "tags": [self._term(self.state.data.tags, id_) for id_ in product["tags"]],
-            "images": [self._image(id_) for id_ in product["images"]],
-            "attributes": [dict(one) for one in product["attributes"]],
-            "default_attributes": list(product["default_attributes"]),
-            "variations": [one["id"] for one in self.children(product["id"])] if not variation else [],
-            "grouped_products": list(product["grouped_products"]),
-            "menu_order": product["menu_order"],
-            "price_html": _price_html(price, state.setting("currency")),
-            "related_ids": [],
-            "meta_data": [dict(one) for one in product["meta_data"]],
-            "stock_status": product["stock_status"] if stock is None else stock["stock_status"],
-            "has_options": product["type"] == "variable",
-            "post_password": product["post_password"],
-            "global_unique_id": product["global_unique_id"],
-        }
-        if edit and not variation:
-            shown |= {"permalink_template": f"{state.url}/product/%pagename%/", "generated_slug": product["slug"]}
-        return {**shown, "_links": _links(f"{state.url}/wp-json/wc/v3/products", product["id"])}
-
-    def sale_dates(self, product: Json) -> Json:
-        """Return the times of a sale as REST shows them."""
-        shown: Json = {}
-        for name in _SALE:
-            gmt = product[f"sale_{name}"]
-            shown |= {f"date_on_sale_{name}": self.state.local(gmt), f"date_on_sale_{name}_gmt": gmt}
-        return shown
-
     def tax_class(self, product: Json) -> str:
         """Return the tax class that is in force."""
         if product["tax_class"] == "parent":
@@ -202,17 +121,9 @@ class Products:
             return str(parent["tax_class"]) if parent else ""
         return str(product["tax_class"])
 
-    def stock_shown(self, product: Json, stock: Json | None) -> Json:
-        """Return the stock as REST shows it."""
-        quantity = stock["stock_quantity"] if stock else None
-        short = stock is not None and (quantity or 0) <= 0
-        return {
-            "manage_stock": product["manage_stock"] if stock is product or stock is None else "parent",
-            "stock_quantity": quantity,
-            "backorders": product["backorders"],
-            "backorders_allowed": product["backorders"] != "no",
-            "backordered": product["stock_status"] == "onbackorder" or (short and product["backorders"] != "no"),
-        }
+    def show(self, product: Json, context: str = "view") -> Json:
+        """Return a product as REST shows it; a variation that is asked for as a product too."""
+        return product_shown(self, product, context)
 
     # Writing. -----------------------------------------------------------------------------------------------------
 
@@ -278,7 +189,7 @@ class Products:
                 product[name] = price_text(body[name])
         if product["sale_price"] and amount(product["sale_price"]) >= amount(product["regular_price"]):
             product["sale_price"] = ""
-        for name in _SALE:
+        for name in SALE:
             if f"date_on_sale_{name}_gmt" in body:
                 given = body[f"date_on_sale_{name}_gmt"]
                 product[f"sale_{name}"] = _second(given) if given else None
@@ -345,37 +256,7 @@ class Products:
             if str(sent["id"]) not in posts:
                 raise RestError("woocommerce_product_invalid_image_id", f"#{sent['id']} is an invalid image ID.")
             return int(sent["id"])
-        return self.media(str(sent.get("src", "")), str(sent.get("name", "")), str(sent.get("alt", "")))
-
-    def media(self, src: str, name: str = "", alt: str = "") -> int:
-        """Fetch an image: each time it is named by its address it becomes another record."""
-        if not src.startswith(("http://", "https://")) or "@" in src.partition("//")[2].partition("/")[0]:
-            said = f"Error getting remote image {src}. Error: A valid URL was not provided."
-            raise RestError("woocommerce_product_image_upload_error", said)
-        if not src.lower().partition("?")[0].endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")):
-            said = "Invalid image: Sorry, you are not allowed to upload this file type."
-            raise RestError("woocommerce_product_image_upload_error", said)
-        id_, now = self.state.number("post"), self.state.second()
-        stem, _, ending = src.rpartition("/")[2].rpartition(".")
-        taken = {one["src"] for one in self.state.data.posts.values() if one["type"] == "attachment"}
-        folder = f"{self.state.url}/wp-content/uploads/{now[:4]}/{now[5:7]}"
-        names = [
-            f"{folder}/{stem}.{ending}",
-            *(f"{folder}/{stem}-{count}.{ending}" for count in range(1, len(taken) + 2)),
-        ]
-        own = next(one for one in names if one not in taken)
-        self.state.data.posts[str(id_)] = {
-            "id": id_,
-            "type": "attachment",
-            "status": "inherit",
-            "src": own,
-            "name": name or stem,
-            "alt": alt,
-            "created": now,
-            "modified": now,
-            "meta_data": [],
-        }
-        return id_
+        return fetched(self.state, str(sent.get("src", "")), str(sent.get("name", "")), str(sent.get("alt", "")))
 
     def _free_sku(self, sku: str, product: Json) -> str:
         other = self.with_sku(sku) if sku else None
@@ -403,24 +284,6 @@ class Products:
         while f"{slug}-{number}" in taken:
             number += 1
         return f"{slug}-{number}"
-
-    def _term(self, table: Mapping[str, Json], id_: int) -> Json:
-        term = table[str(id_)]
-        return {"id": id_, "name": term["name"], "slug": term["slug"]}
-
-    def _image(self, id_: int) -> Json:
-        one = self.state.data.posts[str(id_)]
-        return {
-            "id": id_,
-            **self.state.both("created", one["created"]),
-            **self.state.both("modified", one["modified"]),
-            "src": one["src"],
-            "name": one["name"],
-            "alt": one["alt"],
-            "srcset": "",
-            "sizes": "(max-width: 8px) 100vw, 8px",
-            "thumbnail": one["src"],
-        }
 
 
 def judge_stock(product: Json) -> None:
@@ -481,18 +344,3 @@ def blank(kind: str) -> Json:
 
 def _second(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _price_html(price: str, currency: str) -> str:
-    if not price:
-        return ""
-    symbol = "".join(f"&#{ord(letter)};" for letter in currency)
-    return (
-        '<span class="woocommerce-Price-amount amount"><bdi><span class="woocommerce-Price-currencySymbol">'
-        f"{symbol}</span>{amount(price):.2f}</bdi></span>"
-    )
-
-
-def _links(collection: str, id_: int) -> Json:
-    allow = {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]}
-    return {"self": [{"href": f"{collection}/{id_}", "targetHints": allow}], "collection": [{"href": collection}]}

@@ -22,8 +22,9 @@ from agencystack.sandbox.woocommerce.orders import Orders
 from agencystack.sandbox.woocommerce.plugin import BridgePlugin, Checked
 from agencystack.sandbox.woocommerce.products import Products
 from agencystack.sandbox.woocommerce.refunds import Refunds
-from agencystack.sandbox.woocommerce.routes import Route, shop_routes
+from agencystack.sandbox.woocommerce.routes import Route
 from agencystack.sandbox.woocommerce.settings import settings_routes
+from agencystack.sandbox.woocommerce.shop_routes import shop_routes
 from agencystack.sandbox.woocommerce.state import State
 from agencystack.sandbox.woocommerce.stock import Stock
 from agencystack.sandbox.woocommerce.totals import Totals
