@@ -63,9 +63,10 @@ class History:
 
 EVENTS = {
     # people
-    "create": 10,
+    "create": 8,
     "twin": 3,
     "edit": 14,
+    "meddle": 4,
     "silent": 1,
     "delete": 3,
     "order": 7,
@@ -86,7 +87,7 @@ EVENTS = {
     "wait": 3,
     # what goes wrong
     "fault": 8,
-    "crash": 4,
+    "crash": 6,
     "takeover": 2,
     "disable": 1,
     # persons in charge
@@ -99,6 +100,7 @@ EVENTS = {
 FROM_WITHIN = (
     "create",
     "edit",
+    "meddle",
     "delete",
     "order",
     "advance",
@@ -117,7 +119,7 @@ _NAMES = [name for name, weight in EVENTS.items() for _ in range(weight)]
 def event(draw: Draw) -> Event:
     """Draw an event."""
     name = _NAMES[draw(len(_NAMES))]
-    after = 1 + draw(12) if name in FROM_WITHIN and draw(4) == 3 else 0
+    after = 1 + draw(12) if name in FROM_WITHIN and (name == "meddle" or draw(3) == 2) else 0
     return Event(name, draw(8), draw(8), draw(8), after)
 
 

@@ -10,7 +10,7 @@ from agencystack.bridge.entity import Deletion, Direction, Entity, Field, Policy
 from agencystack.bridge.record import SideName, Value
 
 from .books import Books
-from .entities import ENTITIES, ERP, WP
+from .entities import ENTITIES, ERP, STATUSES, WP
 from .groups import Group, Groups
 from .installation import Row
 from .ledger import Held, Ledger, fold
@@ -148,13 +148,25 @@ class Verdict:
         asked = self._is_asked(group, rule.name)
         if held[WP] != held[ERP] and not asked and not self._one_way_from_nothing(rule, held):
             raise Violation(f"{'I6' if rule.name in ('total', 'lines', 'amount') else 'I1'}: {where} differ")
-        if rule.join is not None or not all(isinstance(one, str) for one in held.values()) or rule.name in _REFERENCES:
+        if rule.name == "status":
+            self._no_step_back(group, rows, held, where)
+            return
+        if not all(isinstance(one, str) for one in held.values()) or rule.name in _REFERENCES:
             return
         for side in SideName:
             writer = self.ledger.writers.get(held[side])
             if writer is None or self.groups.of(*writer) is not group:
                 raise Violation(f"I2: {where}: nobody wrote {held[side]!r} for it")
         self._no_lost_edit(entity, rule, group, held, rows, where)
+
+    def _no_step_back(
+        self, group: Group, rows: Mapping[SideName, Row], held: Mapping[SideName, Value], where: str
+    ) -> None:
+        """Judge that an order is as far as anybody ever moved it."""
+        moves = [one for side in SideName for one in self.ledger.of(side, group.entity, rows[side].id, "status")]
+        furthest = max((STATUSES.index(str(one.value)) for one in moves if one.by_user), default=0)
+        if any(STATUSES.index(str(one)) != furthest for one in held.values()):
+            raise Violation(f"I3: {where}: somebody had moved it on to {STATUSES[furthest]}")
 
     def _no_lost_edit(
         self,

@@ -168,6 +168,7 @@ class Machine:
     def calm(self) -> None:
         """End every fault, and let what was begun be committed."""
         self.wire.faults.clear()
+        self.wire.write_faults.clear()
         self.wire.meanwhile.clear()
         self.wire.arrive()
         self.wire.crash_at = 0
@@ -217,6 +218,13 @@ class Machine:
     def _on_edit(self, event: Event) -> None:
         side, entity = SIDES[event.a % 2], (*MAKEABLE, "order")[event.a // 2]
         self.people.edit(side, entity, event.b, event.c)
+
+    def _on_meddle(self, event: Event) -> None:
+        """Let somebody edit what the bridge is just looking at, and the bridge be told of it at once."""
+        if self.wire.focus:
+            side, entity, record = self.wire.focus[event.b % len(self.wire.focus)]
+            self.people.edit_one(SideName(side), entity, record, event.c)
+        self._idle(event).poll()
 
     def _on_silent(self, event: Event) -> None:
         self.people.edit(SIDES[event.a % 2], MAKEABLE[event.a // 2 % 3], event.b, event.c, silent=True)
@@ -290,10 +298,14 @@ class Machine:
         home.webhooks_enabled = not home.webhooks_enabled
 
     def _on_fault(self, event: Event) -> None:
-        self.wire.faults[self.wire.calls + 1 + event.a] = FAULTS[event.b % len(FAULTS)]
+        kind = FAULTS[event.b % len(FAULTS)]
+        if event.c % 2:
+            self.wire.write_faults[self.wire.writes + 1 + event.a % 2] = kind
+        else:
+            self.wire.faults[self.wire.calls + 1 + event.a] = kind
 
     def _on_crash(self, event: Event) -> None:
-        self.wire.crash_at = self.wire.boundaries + 1 + event.a * 3 + event.b % 3
+        self.wire.crash_at = self.wire.boundaries + 1 + event.a * (1 + event.b % 3)
 
     def _on_resolve(self, event: Event) -> None:
         self.workers[event.a % 2].resolve(event.b, SIDES[event.c % 2])

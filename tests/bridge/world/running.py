@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 
 import structlog
 
@@ -12,6 +14,9 @@ from .history import History, history, shrunk
 from .invariants import Violation
 from .machine import Machine
 from .tables import MemoryStore
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def quiet() -> None:
@@ -63,6 +68,21 @@ def violation(one: History) -> str:
 def violation_of_seed(seed: int) -> str:
     """Return which invariant the history of a seed breaks; empty when none."""
     return violation(history(seed))
+
+
+def everywhere(function: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[R]:
+    """Yield what a function answers to each task, in any order, run by several processes."""
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=quiet) as pool:
+        yield from pool.imap_unordered(function, tasks, chunksize=10)
+
+
+def failures(seeds: Sequence[int], jobs: int) -> Iterator[tuple[int, str]]:
+    """Yield seed and violation (empty when none) of each history, run by several processes."""
+    return everywhere(_tried, seeds, jobs)
+
+
+def _tried(seed: int) -> tuple[int, str]:
+    return seed, violation_of_seed(seed)
 
 
 def explained(seed: int) -> str:

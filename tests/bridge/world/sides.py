@@ -114,6 +114,7 @@ class WorldForm:
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observed]:
         """Return what is held of each id."""
+        self.wire.focus = [*self.wire.focus[-3:], *((str(self.home.name), self.entity, one) for one in ids[-3:])]
         self.about_to_look(ids)
         answer = self._call("read", lambda _fault: {one: self.observed(one) for one in ids})
         if self.home.writes_on_read:

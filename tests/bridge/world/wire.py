@@ -48,21 +48,27 @@ class Wire:
         clock: moves a little with each call.
         calls: calls made so far.
         boundaries: boundaries passed so far.
+        writes: those of them that write.
         faults: kind of fault by number of call.
+        write_faults: kind of fault by number of writing call.
         meanwhile: what happens at a boundary, by its number.
         crash_at: the boundary at which the process that reaches it dies.
         trace: every call, in order.
+        focus: the records (side, entity, id) that were read last.
         window: the record that stands between the bridge's read and its write, where a product has no compare-and-set.
     """
 
     clock: Clock
     calls: int = 0
     boundaries: int = 0
+    writes: int = 0
     faults: dict[int, str] = field(default_factory=dict)
+    write_faults: dict[int, str] = field(default_factory=dict)
     meanwhile: dict[int, Callable[[], None]] = field(default_factory=dict)
     crash_at: int = 0
     trace: list[str] = field(default_factory=list)
     window: set[tuple[str, str, str]] = field(default_factory=set)
+    focus: list[tuple[str, str, str]] = field(default_factory=list)
     busy: bool = False
     under_way: list[Callable[[], None]] = field(default_factory=list)
 
@@ -120,6 +126,9 @@ class Wire:
         self.boundary(process, f"before {what}")
         self.calls += 1
         fault = self.faults.pop(self.calls, "")
+        if what.endswith(".apply"):
+            self.writes += 1
+            fault = self.write_faults.pop(self.writes, "") or fault
         self.trace.append(f"{process.name} {what} {fault}".rstrip())
         self.clock.advance(CALL_SECONDS)
         where = ComponentRef("acme", what.partition(".")[0])
