@@ -463,6 +463,23 @@ def test_a_refused_credential_writes_nothing_and_says_so() -> None:
         one(records, Kind.PRODUCT, "create", new_token(datetime.now(UTC)), values=product("A"))
 
 
+NO_ROUTE = b'{"code":"rest_no_route","message":"No route was found"}'
+TOO_LARGE = b"<html>413 Request Entity Too Large</html>"
+
+
+def test_a_shop_that_is_switched_off_for_an_hour_refuses_no_record(clock: Clock) -> None:
+    with pytest.raises(BadAnswer, match="check that WooCommerce"):
+        one(answering(NO_ROUTE, 404), Kind.PRODUCT, "create", clock.token(), values=product("A"))
+
+
+def test_what_is_too_large_together_is_sent_apart_and_refused_alone(clock: Clock) -> None:
+    records = answering(TOO_LARGE, 413)
+    writes = [Write(clock.token(), Kind.PRODUCT, "create", values=product(str(count))) for count in range(2)]
+    assert {written.result for written in records.write(writes).values()} == {Result.LATER}
+    written = records.write(writes[:1])[writes[0].token]
+    assert (written.result, written.code) == (Result.REFUSED, "request_too_large")
+
+
 def test_permalinks_are_not_needed(transport: ShopTransport, clock: Clock) -> None:
     records = RestRecords(RestApi(WHERE, HOME, transport=transport, pretty=False))
     made = one(records, Kind.PRODUCT, "create", clock.token(), values=product("A"))
@@ -489,7 +506,7 @@ def test_reading_is_asked_for_again_under_another_nonce(plugin: PluginRecords, t
 
 
 def test_a_site_without_the_plugin_says_that_it_is_missing(api: RestApi) -> None:
-    with pytest.raises(BadAnswer, match="does not know our calls"):
+    with pytest.raises(BadAnswer, match="does not know POST agencystack/v1/bridge/changes"):
         PluginCalls(api, KEY).ask("changes", {})
 
 

@@ -188,7 +188,7 @@ class RestApi:
             NotSent: it did not happen: no connection, 429, or 503 (maintenance).
             Lost: nobody knows: the connection or PHP died, the answer came too late or cannot be understood.
             AuthenticationFailed: 401; nothing was written.
-            BadAnswer: it was redirected; nothing was written.
+            BadAnswer: it was redirected, or what should answer is not active; nothing was written.
         """
         try:
             answer = self._send(method, route, params, body, headers)
@@ -205,6 +205,12 @@ class RestApi:
             return self._undecodable(answer, error)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise self._unauthorised(answer, method, route, data)
+        if _code(data) == "rest_no_route" and method == "POST":
+            raise BadAnswer(
+                f"does not know {method} {route}",
+                component=self.where,
+                remedy="check that WooCommerce and the plugin agencystack-connector are active on this WordPress",
+            )
         if answer.status_code in {502, 504} or _code(data) in {"internal_server_error", "wp_die"} or not _known(data):
             raise Lost(f"{self.where} answered {answer.status_code} to {method} {route}: {_words(data)}")
         return Answer(answer.status_code, data)
@@ -295,6 +301,11 @@ _HIDE_NOTICES = "set WP_DEBUG_DISPLAY to false in wp-config.php, and see its err
 def is_absent(data: Any) -> bool:
     """Tell whether an error says that there is no record of that id."""
     return _code(data).endswith("_invalid_id") or _code(data) in {"woocommerce_rest_term_invalid", "rest_term_invalid"}
+
+
+def is_too_large(answer: Answer) -> bool:
+    """Tell whether a server in front of WordPress refused a request for its size."""
+    return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE and _code(answer.data) == "request_too_large"
 
 
 def _code(data: Any) -> str:

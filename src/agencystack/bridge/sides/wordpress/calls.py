@@ -8,7 +8,7 @@ from typing import Any
 
 from agencystack.bridge.signing import SigningKey
 from agencystack.components.woocommerce import Answer, Lost, NotSent, RestApi
-from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
+from agencystack.stack.errors import AuthenticationFailed, Refused, Unavailable
 
 ROUTE = "agencystack/v1/bridge"
 _ERROR = 400
@@ -70,11 +70,5 @@ class PluginCalls:
         if answer.status < _ERROR and isinstance(data, dict):
             return data
         code = data.get("code", "") if isinstance(data, dict) else ""
-        if code == "rest_no_route":
-            raise BadAnswer(
-                "does not know our calls",
-                component=self.api.where,
-                remedy="activate the plugin agencystack-connector, or run integrate data-bridge again",
-            )
         said = data.get("message", "") if isinstance(data, dict) else "no object"
         raise Refused(f"answered {answer.status} to the bridge's call {call}: {code}: {said}", component=self.api.where)

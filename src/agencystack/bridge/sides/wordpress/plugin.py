@@ -11,6 +11,7 @@ from agencystack.bridge.side import Page, Range, Result, Summary
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Write, Written
 from agencystack.components.woocommerce import Lost, NotSent
+from agencystack.components.woocommerce.client import is_too_large
 from agencystack.stack.errors import AgencyStackError
 
 READ = 100
@@ -128,6 +129,9 @@ class PluginRecords:
             return {one.token: Written(one.token, Result.UNKNOWN, message=str(error)) for one in writes}
         self._adapt(len(writes), self._clock() - begun)
         said = answer.data if isinstance(answer.data, dict) else {}
+        if is_too_large(answer) and len(writes) > 1:
+            self._size = max(_LEAST, len(writes) // 2)
+            return {one.token: Written(one.token, Result.LATER, message=str(said)) for one in writes}
         if answer.status >= _ERROR:
             return {one.token: _refused(one, said) for one in writes}
         written = said.get("written")

@@ -13,7 +13,7 @@ from agencystack.bridge.sides.wordpress.places import PLACES, marked, refunds_of
 from agencystack.bridge.sides.wordpress.records import Kind, Native, Write, Written
 from agencystack.bridge.sides.wordpress.unchecked import may_be_batched
 from agencystack.components.woocommerce import Answer, Lost, NotSent, RestApi
-from agencystack.components.woocommerce.client import is_absent
+from agencystack.components.woocommerce.client import is_absent, is_too_large
 from agencystack.stack.errors import AgencyStackError
 
 Fetch = Callable[[Kind, Sequence[str]], Mapping[str, Native]]
@@ -72,13 +72,14 @@ class RestWrites:
                 answers = list(pool.map(self._guarded, batches))
         else:
             answers = [self._guarded(batch) for batch in batches]
-        for answer in answers:
+        failed = [answer for answer in answers if isinstance(answer, AgencyStackError)]
+        if failed and not done and len(failed) == len(answers):
+            raise failed[0]
+        for batch, answer in zip(batches, answers, strict=True):
             if isinstance(answer, AgencyStackError):
-                if not done and all(isinstance(one, AgencyStackError) for one in answers):
-                    raise answer
-                continue
+                answer = {one.token: Written(one.token, Result.LATER, message=str(answer)) for one in batch.writes}
             done.update(answer)
-        return {one.token: done.get(one.token) or Written(one.token, Result.LATER) for one in writes}
+        return {one.token: done[one.token] for one in writes}
 
     # Batches. -----------------------------------------------------------------------------------------------------
 
@@ -175,6 +176,9 @@ class RestWrites:
             body["update"] = [{**one.values, "id": int(one.id)} for one in updates]
         sent = _encoded(body)
         answer = self._api.write("POST", f"{batch.route}/batch", sent)
+        if is_too_large(answer) and len(batch.writes) > 1:
+            self._size = max(1, len(batch.writes) // 2)
+            return {one.token: Written(one.token, Result.LATER, message=str(answer.data)) for one in batch.writes}
         if answer.status >= _ERROR:
             return {one.token: self._written(one, answer.data) for one in batch.writes}
         said = answer.data if isinstance(answer.data, dict) else {}
