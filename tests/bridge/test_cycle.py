@@ -195,6 +195,32 @@ def test_a_refusal_is_tried_again_when_a_person_says_so(world: World) -> None:
     assert (len(world.ec.here()), world.bridge.dead_letters()) == (1, [])
 
 
+def test_what_was_refused_and_then_made_by_people_is_matched(world: World) -> None:
+    world.e.faults["create", "customer"] = Outcome("", Result.REFUSED, message="a name is missing", remedy="do")
+    w = world.wc.make(**world.customer(email="ada@example.com"))
+    world.settle()
+    assert len(world.bridge.dead_letters()) == 1
+    e = world.ec.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    assert list(world.ec.here()) == [e]
+    assert world.wc.here()[w]["name"] == "Ada"
+    assert (world.bridge.dead_letters(), world.bridge.conflicts()) == ([], [])
+
+
+def test_one_creation_that_made_two_records_is_shown_to_a_person(world: World) -> None:
+    world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    ((first, row),) = world.ec.rows_.items()
+    second = world.ec.make(**world.customer(name="Ada"))
+    world.ec.rows_[second].token = row.token
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    assert (conflict.erpnext_id, conflict.candidates, len(world.wc.here())) == (second, (first,), 1)
+    world.bridge.resolve(conflict.id, "new", by="ann")
+    world.settle()
+    assert (len(world.wc.here()), world.bridge.conflicts()) == (2, [])
+
+
 @pytest.mark.parametrize("happened", ["happened", "did not"])
 def test_an_unknown_creation_happens_once(world: World, happened: str) -> None:
     world.e.faults["create", "customer"] = Outcome("", Result.UNKNOWN, message=happened)

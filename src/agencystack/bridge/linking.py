@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import Context
 from agencystack.bridge.matching import NEW, MatchKind, candidates, decide
-from agencystack.bridge.record import Presence, SideName
+from agencystack.bridge.record import Presence, SideName, Value
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.inbox import record_key
@@ -20,13 +20,17 @@ class Found:
     """What becomes of the records without a link.
 
     Args:
-        links: new links (or one that gains its second record), with the key each is of.
-        completed: links that gain a second record.
+        links: new links, with the key each is of.
+        matched: links whose second record was to be made, and that has appeared by itself.
+        created: records that a creation of ours made; their link's own key settles it, since it knows what was sent.
+        awaited: records of the other side whose own creation is waited for.
         conflicts: records with several candidates.
     """
 
     links: list[tuple[Key, Link]] = field(default_factory=list)
-    completed: list[tuple[Key, Link]] = field(default_factory=list)
+    matched: list[Link] = field(default_factory=list)
+    created: list[tuple[Key, Link]] = field(default_factory=list)
+    awaited: set[tuple[SideName, str, str]] = field(default_factory=set)
     conflicts: list[Conflict] = field(default_factory=list)
 
 
@@ -40,34 +44,43 @@ def link_all(context: Context, batch: Batch) -> None:
         elif key.seen[key.hints[0].side].presence is Presence.GONE:
             key.end()  # it was never linked, so nothing else has to go
     _by_token(context, [key for key in alone if not key.settled], found)
+    unmade = [key for key in batch.working() if _unmade(key)]
     for side in SideName:
-        of_side = [key for key in alone if not key.settled and key.hints[0].side is side]
+        of_side = [key for key in (*alone, *unmade) if not key.settled and side in key.ids()]
         for entity, keys in batch.by_entity(of_side).items():
             _match(context, batch, side, entity, keys, found)
     _store(context, batch, alone, found)
 
 
+def _unmade(key: Key) -> bool:
+    """Tell whether a pair's second record was not made: refused, or waiting. People may have made it meanwhile."""
+    link = key.link
+    if link is None or link.state is not LinkState.PROVISIONAL or key.operations:
+        return False
+    return all(key.seen[side].presence is Presence.PRESENT for side in key.ids() if side in key.seen)
+
+
 def _by_token(context: Context, keys: list[Key], found: Found) -> None:
     """Recognise what a creation of ours made, though its answer never came."""
-    tokens = {key.seen[key.hints[0].side].token: key for key in keys if key.seen[key.hints[0].side].token}
-    if not tokens:
+    tokens = [(key, key.hints[0].side, key.seen[key.hints[0].side].token) for key in keys]
+    if not any(token for _, _, token in tokens):
         return
     with context.store.reading(context.pairing) as transaction:
-        links = transaction.links.of_tokens(tokens)
-    for token, link in links.items():
-        key, side = tokens[token], tokens[token].hints[0].side
-        decision = next((one.decision for one in key.conflicts if one.state == "decided"), None)
-        if link.entity != key.entity.name or decision == NEW:
+        links = transaction.links.of_tokens(token for _, _, token in tokens if token)
+    for key, side, token in tokens:
+        link, decision = links.get(token), _decision(key)
+        if link is None or link.entity != key.entity.name or decision == NEW:
             continue
-        if link.on(side):
+        key.end()
+        if not link.on(side):
+            found.created.append((key, link))
+        elif decision is None:
             # The same creation made two records. A person tells them apart, or deletes one.
-            key.end()
-            if decision is None:
-                found.conflicts.append(_ambiguous(key, side, (link.on(side),)))
-        else:
-            # The link's own key settles the creation; it knows what was sent.
-            found.completed.append((key, link))
-            key.end()
+            found.conflicts.append(_ambiguous(key, side, (link.on(side),)))
+
+
+def _decision(key: Key) -> Value:
+    return next((one.decision for one in key.conflicts if one.state == "decided"), None)
 
 
 def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: list[Key], found: Found) -> None:
@@ -81,20 +94,21 @@ def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: li
     with context.store.reading(context.pairing) as transaction:
         links = transaction.links.of_records(other, entity, [id_ for ids in answers for id_ in ids])
     for key, ids in zip(keys, answers, strict=True):
-        decided = next((one.decision for one in key.conflicts if one.state == "decided"), None)
-        match = decide(rules, side, ids, links, decided)
-        mine = _link(context, key, side, match.candidates)
-        if match.kind is MatchKind.LINK:
-            key.end()
-            found.links.append((key, mine))
-        elif match.kind is MatchKind.CREATE:
-            found.links.append((key, mine))
+        match = decide(rules, side, ids, links, _decision(key))
+        if match.kind is MatchKind.LINK and key.link is not None:
+            key.end(Again("linked", counts=False))
+            found.matched.append(key.link.completed(other, match.candidates[0]))
+        elif match.kind in (MatchKind.LINK, MatchKind.CREATE):
+            if key.link is None:
+                found.links.append((key, _link(context, key, side, match.candidates)))
         elif match.kind is MatchKind.AMBIGUOUS:
             key.end()
             found.conflicts.append(_ambiguous(key, side, match.candidates))
+        elif match.kind is MatchKind.WAIT:
+            key.end(Again("the other side's record is being made", context.pause(key.attempts)))
+            found.awaited |= {(other, entity, id_) for id_ in ids}
         else:
-            wait = Again("the other side's record is being made", context.pause(key.attempts))
-            key.end(wait if match.kind is MatchKind.WAIT else None)
+            key.end()
 
 
 def _link(context: Context, key: Key, side: SideName, matched: tuple[str, ...]) -> Link:
@@ -144,16 +158,22 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
             elif link.state is LinkState.LINKED:
                 key.end(Again("linked", counts=False))
                 transaction.inbox.wake([record_key(side, link.entity, link.on(side)) for side in SideName], now)
-        for key, link in found.completed:
-            transaction.inbox.add(link_side(link), [(link.entity, link.on(link_side(link)))], "settle", now)
+        for key, link in found.created:
+            found.awaited.add((link_side(link), link.entity, link.on(link_side(link))))
             key.end(Again("a creation of ours", context.pause(key.attempts)))
+        for side, entity, id_ in sorted(found.awaited):
+            transaction.inbox.add(side, [(entity, id_)], "its match appeared", now)
+        transaction.links.save(found.matched, now)
+        transaction.inbox.wake(
+            [record_key(side, one.entity, one.on(side)) for one in found.matched for side in SideName], now
+        )
         vanished = [key.name for key in alone if any(one.presence is Presence.GONE for one in key.seen.values())]
-        subjects = [key.name for key, _ in made] + vanished
+        subjects = [*(key.name for key, _ in made), *(one.id for one in found.matched), *vanished]
         transaction.inbox.wake(vanished, now)  # what waits for them must hear that they will not come
         transaction.conflicts.forget(subjects)
         transaction.dead.forget(subjects)
         transaction.conflicts.record(found.conflicts, now)
-        transaction.audits.add(_events(made), now)
+        transaction.audits.add(_events([*(link for _, link in made), *found.matched]), now)
     for key, link in made:
         if link.state is LinkState.PROVISIONAL:
             key.link, key.name, key.conflicts = replace(link), link.id, []
@@ -164,10 +184,10 @@ def link_side(link: Link) -> SideName:
     return SideName.WORDPRESS if link.wordpress else SideName.ERPNEXT
 
 
-def _events(made: list[tuple[Key, Link]]) -> list[Event]:
+def _events(links: list[Link]) -> list[Event]:
     return [
         Event(link.entity, side, link.on(side), "linked", link.id)
-        for _, link in made
+        for link in links
         if link.state is LinkState.LINKED
         for side in SideName
     ]
