@@ -89,7 +89,9 @@ def calls(shop: Shop, api: RestApi, clock: Clock) -> PluginCalls:
 
     def checked(request: Request, route: str) -> None:
         def first_time(nonce: str) -> bool:
-            return nonce not in seen and not seen.add(nonce)
+            new = nonce not in seen
+            seen.add(nonce)
+            return new
 
         try:
             check({"k1": KEY}, route, request.body, request.headers, first_time)
@@ -188,7 +190,7 @@ def test_what_is_in_the_bin_is_there_and_what_is_gone_is_not(records: Records, c
         ids[kind] = str(made["id"])
         binned = one(records, kind, "trash", clock.token(), id=ids[kind], version=made["agencystack"]["version"])
         assert (binned.result, binned.native and binned.native["status"]) == (Result.DONE, "trash")
-        assert records.fetch(kind, [ids[kind], "99999"])[ids[kind]]["status"] == "trash"
+        assert records.fetch(kind, [ids[kind], "99999"]) == {ids[kind]: binned.native}
         assert one(records, kind, "trash", clock.token(), id=ids[kind]).result is Result.DONE
         assert one(records, kind, "delete", clock.token(), id=ids[kind]).result is Result.DONE
         assert records.fetch(kind, [ids[kind]]) == {}

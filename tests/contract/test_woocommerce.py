@@ -168,7 +168,7 @@ def test_times_are_the_sites_own_unless_told_otherwise(shop: Shop, clock: Clock)
     assert (order["date_modified"], order["date_modified_gmt"]) == ("2026-11-22T19:00:00", "2026-11-22T18:00:00")
 
     def since(text: str, **params: str) -> int:
-        return len(ask(shop, "GET", "wc/v3/orders", modified_after=text, **params).data)
+        return len(ask(shop, "GET", "wc/v3/orders", None, modified_after=text, **params).data)
 
     # contract/wordpress/wc-orders-modified_after-*.json: exclusive, and in the zone of the site.
     assert since("2026-11-22T17:59:59", dates_are_gmt="true") == 1

@@ -226,8 +226,8 @@ class RestWrites:
         if not isinstance(said, dict) or "id" not in said or write.action == "delete":
             return None
         if write.action == "trash":
-            # The answer shows the state before (contract/wordpress/wc-order-delete-trash.json).
-            said = {**said, "status": "trash"}
+            # The answer shows the record as it was before (contract/wordpress/wc-order-delete-trash.json).
+            return self._fetch(write.kind, [write.id]).get(write.id)
         if write.kind is Kind.VARIATION and write.parent:
             said = {**said, "parent_id": int(write.parent)}
         if write.kind is Kind.REFUND:
