@@ -367,3 +367,22 @@ def test_hostile_text_is_text() -> None:
     assert len(erp.order["agencystack_note"].encode()) < 65_536
     assert outcome.observed is not None
     assert same(outcome.observed.fields["content"], told(order)["content"])
+
+
+def test_an_order_goes_where_it_was_ordered_to() -> None:
+    """ERPNext would put the customer's own address over the order's, unless the field that names one is empty."""
+    erp = Bookkeeping(submit=True, invoice="on_completed")
+    order = ordered(status="completed")
+    order["shipping"] = {"first_name": "Gift", "address_1": "Lane 3", "city": "Bern", "country": "CH"}
+    erp.create(order)
+    (invoice,) = erp.books.tables["Sales Invoice"].values()
+    for document in (erp.order, invoice):
+        assert document["shipping_address"] == "Gift<br>Lane 3<br>Bern<br>CH"
+        assert (document["customer_address"], document["shipping_address_name"]) == ("", "")
+
+
+def test_an_order_with_one_address_is_not_sent_to_another() -> None:
+    erp = Bookkeeping()
+    erp.create(ordered(shipping={}))
+    assert (erp.order["shipping_address"], erp.order["shipping_address_name"]) == ("", "")
+    assert erp.form.read(["WC-shop-5"])["WC-shop-5"].fields["shipping_address"] is None

@@ -7,11 +7,36 @@ from html import escape
 from typing import Any
 
 from agencystack.bridge import normal
-from agencystack.bridge.record import Value
+from agencystack.bridge.record import Fields, Value
 from agencystack.bridge.sides.erpnext.form import Native
 
 ADDRESSES = "addresses"
 """What related documents of type Address are called."""
+
+
+PLACES = (
+    ("billing", "address_display", "customer_address"),
+    ("shipping_address", "shipping_address", "shipping_address_name"),
+)
+"""Canonical field, the field that shows it, and the field that names a customer's own Address instead.
+
+An empty name, not a missing one: else ERPNext puts the customer's own address over the order's
+(``selling_controller.set_missing_lead_customer_details`` and ``set_customer_address``; seen on the real one).
+"""
+
+
+def no_other_address(fields: Fields) -> dict[str, Any]:
+    """Return what keeps an order with one address from being delivered to where its customer once lived."""
+    if not any(fields.get(ours) for ours, _, _ in PLACES):
+        return {}
+    return {field: "" for _, shown, link in PLACES for field in (shown, link)}
+
+
+def printed_on(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the addresses of an order that its invoice prints too."""
+    if not any(document.get(shown) and not document.get(link) for _, shown, link in PLACES):
+        return {}
+    return {field: document.get(field) or "" for _, shown, link in PLACES for field in (shown, link)}
 
 
 def as_text(address: Value) -> str:

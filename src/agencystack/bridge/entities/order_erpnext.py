@@ -11,7 +11,7 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities import order_status
 from agencystack.bridge.entities.invoices import Invoice, invoices_of
 from agencystack.bridge.entities.order import total
-from agencystack.bridge.entities.order_address import as_text, from_document
+from agencystack.bridge.entities.order_address import PLACES, as_text, from_document, no_other_address, printed_on
 from agencystack.bridge.entities.order_amendments import STANDS_FOR, amendments
 from agencystack.bridge.entities.order_document import Rates, amounts, day, goods_of, header, po_no
 from agencystack.bridge.entities.order_invoice import invoice_steps
@@ -194,6 +194,7 @@ class OrderOnErpNext(WaitingErpNextForm):
             "customer": self._customer(fields),
             **header(fields, self.accounting, key, rates),
             **goods,
+            **no_other_address(fields),
             **self._texts(fields),
             **self._own(fields),
             order_status.STATUS_FIELD: status,
@@ -203,7 +204,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         if self.accounting.submit and target in _TAKEN:
             steps.append(Step("submit", self.doctype, Made("main")))
             if target == order_status.COMPLETED and self.accounting.invoice == "on_completed":
-                steps += invoice_steps(Made("main"), self.accounting)
+                steps += invoice_steps(Made("main"), self.accounting, printed_on(values))
         return steps
 
     def _changes(self, operation: Operation, native: Native) -> list[Step]:
@@ -287,7 +288,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         submitted = docstatus == 1 or bool(steps)
         wanted = target == order_status.COMPLETED and self.accounting.invoice == "on_completed"
         if wanted and submitted and not billed:
-            steps += invoice_steps(name, self.accounting)
+            steps += invoice_steps(name, self.accounting, printed_on(document))
         return steps
 
     def _cancellation(self, document: Document, billed: bool) -> Step:
@@ -332,9 +333,9 @@ class OrderOnErpNext(WaitingErpNextForm):
 
     def _texts(self, fields: Fields) -> dict[str, Any]:
         told: dict[str, Any] = {}
-        for ours, theirs in (("billing", "address_display"), ("shipping_address", "shipping_address")):
+        for ours, shown, link in PLACES:
             if fields.get(ours):
-                told[theirs] = as_text(fields[ours])
+                told |= {shown: as_text(fields[ours]), link: ""}
         if "note" in fields:
             told[NOTE_FIELD] = _short(str(fields["note"] or ""))
         return told

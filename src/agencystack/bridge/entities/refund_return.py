@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agencystack.bridge.entities.order import rows
+from agencystack.bridge.entities.order_address import printed_on
 from agencystack.bridge.entities.order_document import LINE_FIELD, account_of, day
 from agencystack.bridge.entities.waiting import Waits
 from agencystack.bridge.money import NotExact, Unit, split
@@ -81,6 +82,7 @@ def return_values(
         "update_stock": 0,
         "update_outstanding_for_self": 1,
         "remarks": f"{fields['reference']}: {fields.get('reason') or '(no reason)'}",
+        **printed_on(invoice),
         "items": items,
         "taxes": taxes,
     }
