@@ -21,6 +21,8 @@ from agencystack.bridge.sides.erpnext.exchange import Exchange
 from agencystack.bridge.sides.erpnext.polling import PolledChanges as PolledErpNext
 from agencystack.bridge.sides.erpnext.rest import RestDocuments
 from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
+from agencystack.bridge.sides.erpnext.zone import ASK as ZONE
+from agencystack.bridge.sides.erpnext.zone import zone_of
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.plugin import PluginRecords
 from agencystack.bridge.sides.wordpress.polling import PolledChanges as PolledShop
@@ -98,19 +100,21 @@ def _wordpress(pairing: str, access: Access, sharing: Sharing, place: ShopPlace,
 def _erpnext(
     pairing: str, access: Access, sharing: Sharing, stack: ExitStack
 ) -> tuple[AppDocuments | RestDocuments, ErpNextSide]:
-    where = ComponentRef(pairing, "erpnext")
+    authorization = None if access.keys else _token(access)
+    exchange = Exchange(
+        ComponentRef(pairing, "erpnext"), access.url, authorization, access.ca_path, access.host or None
+    )
+    stack.callback(exchange.close)
+    zone = zone_of(exchange.ask("GET", ZONE, "read the time zone"), exchange.where)
+    place = ErpNextPlace(pairing, access.public_url, zone)
     if access.keys:
-        calls = AppCalls(
-            Exchange(where, access.url, ca_file=access.ca_path, host_header=access.host or None), access.keys[0]
-        )
+        calls = AppCalls(exchange, access.keys[0])
         documents = AppDocuments(calls)
         stack.callback(documents.close)
-        place = ErpNextPlace(pairing, access.public_url, documents.zone())
         return documents, ErpNextSide(forms_for_erpnext(documents, sharing, place), AppChanges(calls))
-    exchange = Exchange(where, access.url, _token(access), access.ca_path, access.host or None)
     alone = RestDocuments(exchange)
     stack.callback(alone.close)
-    forms = forms_for_erpnext(alone, sharing, ErpNextPlace(pairing, access.public_url, alone.zone()))
+    forms = forms_for_erpnext(alone, sharing, place)
     shared = {name: form for name, form in forms.items() if name in sharing.entities}
     return alone, ErpNextSide(forms, PolledErpNext(alone, shared, access.public_url))
 

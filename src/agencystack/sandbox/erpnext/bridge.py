@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from agencystack.sandbox.erpnext.birth import BRIDGE_USER
@@ -17,11 +18,15 @@ from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.outbox import Outbox
 from agencystack.sandbox.erpnext.store import Document
 from agencystack.sandbox.erpnext.values import shown
+from agencystack.sandbox.erpnext.work import SITE_ZONE
 
 ROUTE = f"{APP}.bridge."
 SIGNED = frozenset({"changes", "documents", "select", "find", "walk", "digest", "rows", "apply"})
 _SETTINGS = "__AgencyStack Bridge"
 _NOTHING = "0" * 16
+MOST_CHANGES = 2000
+# Doctypes of a real site that the stand-in has no fields of.
+_ELSEWHERE = frozenset({"Employee"})
 
 
 class Bridge:
@@ -38,12 +43,14 @@ class Bridge:
         self._outbox = outbox
         self._url = url
         self._groups = Groups(documents, outbox)
-        self._signing = part("bridge.signing")
+        self._signing, self._entities = part("bridge.signing"), part("bridge.entities")
+        self._steps = part("bridge.steps")
+        self._groups.allow = self.allow
         self._nonces: set[str] = set()
         self._calls: Mapping[str, Callable[[Work, Mapping[str, Any]], dict[str, Any]]] = {
             "changes": self._changes,
             "documents": lambda work, body: {"documents": self._shown(work, body["doctype"], body["names"])},
-            "select": lambda work, body: {"rows": rows(work, body["doctype"], {**body, "limit_page_length": 0})},
+            "select": self._select,
             "find": self._find,
             "walk": self._walk,
             "digest": self._digest,
@@ -72,7 +79,7 @@ class Bridge:
         marks, _more = self._outbox.oldest(work.transaction, 10**6)
         return {
             **{key: kept.get(key) or ("" if key != "entities" else {}) for key in ("pairing", "hook_url", "entities")},
-            "keys": list(kept["keys"]),
+            "key_ids": list(kept["keys"]),
             "instance": kept["instance"],
             "user": BRIDGE_USER if kept["keys"] else "",
             "backlog": len(marks),
@@ -92,7 +99,10 @@ class Bridge:
             return 401, {"code": "agencystack_unsigned", "message": "its body is no JSON object"}
         work.user = BRIDGE_USER
         try:
+            self._look_over(work, call, body)
             answer = self._calls[call](work, body)
+        except _BadCall as why:
+            return 400, {"code": "agencystack_bad_call", "message": str(why)}
         except (KeyError, TypeError) as why:
             return 400, {"code": "agencystack_bad_call", "message": f"{call} misses {why}"}
         except FrappeError as error:
@@ -113,6 +123,52 @@ class Bridge:
             work.transaction.put(kept)
         return kept
 
+    def _look_over(self, work: Work, call: str, body: Mapping[str, Any]) -> None:
+        """Refuse what the app refuses before it looks at any document.
+
+        Raises:
+            _BadCall: it asks for what there is not.
+            FrappeError: nothing that is shared needs it.
+        """
+        filters = body.get("filters") or []
+        if not isinstance(filters, list) or not all(isinstance(one, list) and len(one) in (3, 4) for one in filters):
+            raise _BadCall("filters must be a list of [field, operator, value]")
+        if call in {"digest", "rows"}:
+            for one in filters:
+                if one[-2] not in {"=", "!=", "is"}:
+                    raise _BadCall(f"a digest cannot be filtered by {one[-2]!r}")
+        if call == "changes" and not 0 <= int(body.get("limit", 500)) <= MOST_CHANGES:
+            raise _BadCall(f"limit must be a number up to {MOST_CHANGES}")
+        if call == "apply" and len(body["groups"]) > self._steps.MOST_GROUPS:
+            raise _BadCall(f"groups must be a list of at most {self._steps.MOST_GROUPS}")
+        named = str(body.get("parent") or body.get("doctype") or "")
+        if named:
+            if work.known(named) is None and named not in _ELSEWHERE:
+                raise _BadCall(f"there is no doctype {named!r} on this site")
+            self.allow(work, named, "read")
+
+    def allow(self, work: Work, doctype: str, right: str) -> None:
+        """Let the bridge do something with a doctype where what is shared needs it.
+
+        Raises:
+            FrappeError: nothing does.
+        """
+        if right not in self._rights(work).get(doctype, ()):
+            raise _forbidden(right, doctype)
+
+    def _rights(self, work: Work) -> Mapping[str, Sequence[str]]:
+        shared: Mapping[str, Sequence[str]] = self._entities.rights(self._settings(work).get("entities") or {})
+        return shared
+
+    def _select(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return {"rows": rows(work, body["doctype"], {**body, "limit_page_length": 0})}
+        except FrappeError as error:
+            if error.kind != "DataError":
+                raise
+            field = error.text.rpartition(" ")[2]
+            raise _BadCall(f"{body['doctype']} has no field {field} on this site") from error
+
     def _changes(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
         self._outbox.acknowledge(work.transaction, body.get("acknowledge") or [])
         marks, more = self._outbox.oldest(work.transaction, int(body.get("limit", 500)))
@@ -120,6 +176,7 @@ class Bridge:
             "url": self._url,
             "instance": self._settings(work)["instance"],
             "epoch": self._outbox.epoch(work.transaction),
+            "time_zone": str(SITE_ZONE),
             "more": more and bool(body.get("limit", 500)),
             "changes": [{"mark": one["number"], "entity": one["entity"], "id": one["record"]} for one in marks],
             "narrowed": {"revision": 0, "entities": {}},
@@ -133,7 +190,9 @@ class Bridge:
             stored = work.transaction.peek(doctype, name)
             if stored is not None:
                 empty: Document = {one.name: [] for one in meta.of_kind("Table")}
-                found[name] = shown({**empty, **stored, "agencystack_row": self._row(work, stored)})
+                utc = datetime.fromisoformat(stored["modified"]).replace(tzinfo=SITE_ZONE).astimezone(UTC)
+                told = {"agencystack_modified_utc": utc.isoformat().replace("+00:00", "Z")}
+                found[name] = shown({**empty, **stored, **told, "agencystack_row": self._row(work, stored)})
         return found
 
     def _find(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +206,7 @@ class Bridge:
         limit = int(body["limit"])
         left = [one for one in found if (one["creation"], one["name"]) > after]
         page = left[:limit]
-        last = json.dumps([page[-1]["creation"], page[-1]["name"]]) if len(left) > limit else ""
+        last = json.dumps([page[-1]["creation"], page[-1]["name"]]) if len(page) == limit else ""
         return {"ids": [one["name"] for one in page], "next": last}
 
     def _digest(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,6 +238,15 @@ class Bridge:
         if document.get("doctype") == "Item":
             return [*having("Item Price", "item_code", name), *having("Bin", "item_code", name)]
         return having("Communication", "reference_name", name) if document.get("doctype") == "Lead" else []
+
+
+class _BadCall(Exception):
+    """A signed call that asks for what there is not; the text says what."""
+
+
+def _forbidden(right: str, doctype: str) -> FrappeError:
+    text = f"nothing that is shared needs to {right} a {doctype}"
+    return FrappeError("PermissionError", text, status=403)
 
 
 def _only_managers(work: Work, method: str) -> None:

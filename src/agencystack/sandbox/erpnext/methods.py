@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agencystack.sandbox.erpnext.books_calls import books_methods
 from agencystack.sandbox.erpnext.bridge import Bridge
-from agencystack.sandbox.erpnext.bridge_admin import admin_methods
 from agencystack.sandbox.erpnext.connector import APP, Connector
 from agencystack.sandbox.erpnext.documents import GUEST, Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_found, not_permitted, not_whitelisted
@@ -65,11 +65,11 @@ class Methods:
         self._methods |= calls(documents)
         if bridge:
             self._methods |= {
-                f"{APP}.bridge.{one.__name__}": one for one in (bridge.configure, bridge.clear, bridge.state)
+                f"{APP}.bridge_admin.{one.__name__}": one for one in (bridge.configure, bridge.clear, bridge.state)
             }
         if connector:
             self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
-            self._methods |= admin_methods(documents)
+            self._methods |= books_methods(documents)
             self._methods[f"{APP}.api.check_token"] = lambda work, given: connector.check_token(work, given["token"])
 
     def call(self, work: Work, name: str, arguments: Arguments) -> dict[str, Any]:
