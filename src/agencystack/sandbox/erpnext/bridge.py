@@ -12,7 +12,7 @@ from typing import Any
 from agencystack.sandbox.erpnext.birth import BRIDGE_USER
 from agencystack.sandbox.erpnext.connector import APP, part
 from agencystack.sandbox.erpnext.documents import Documents, Work
-from agencystack.sandbox.erpnext.errors import FrappeError, not_whitelisted
+from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_whitelisted
 from agencystack.sandbox.erpnext.groups import TOKEN, Groups
 from agencystack.sandbox.erpnext.listing import rows
 from agencystack.sandbox.erpnext.outbox import Outbox
@@ -25,6 +25,8 @@ SIGNED = frozenset({"changes", "documents", "select", "find", "walk", "digest", 
 _SETTINGS = "__AgencyStack Bridge"
 _NOTHING = "0" * 16
 MOST_CHANGES = 2000
+MOST_KEYS = 2
+SHORTEST_SECRET = 32
 # Doctypes of a real site that the stand-in has no fields of.
 _ELSEWHERE = frozenset({"Employee"})
 
@@ -60,31 +62,55 @@ class Bridge:
 
     def configure(self, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:
         """Set the pairing and its keys, as a System Manager."""
-        _only_managers(work, f"{ROUTE}configure")
-        kept = self._settings(work)
+        _only_managers(work, "configure")
+        self._refuse_bad(given)
         keys = {str(one["id"]): str(one["secret"]) for one in given["keys"]}
-        told = {key: given.get(key) for key in ("pairing", "hook_url", "entities")}
-        work.transaction.put({**kept, **told, "keys": keys})
+        told = {key: given.get(key) or "" for key in ("pairing", "hook_url")}
+        work.transaction.put({**self._settings(work), **told, "entities": dict(given["entities"]), "keys": keys})
         return self.state(work, given)
 
-    def clear(self, work: Work, _: Mapping[str, Any]) -> None:
+    def clear(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:
         """Forget the pairing."""
-        _only_managers(work, f"{ROUTE}clear")
+        _only_managers(work, "clear")
         work.transaction.put({**self._settings(work), "pairing": "", "hook_url": "", "entities": {}, "keys": {}})
+        return self.state(work, {})
 
     def state(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:
         """Return how the site is set up for the bridge; never a secret."""
-        _only_managers(work, f"{ROUTE}state")
+        _only_managers(work, "state")
         kept = self._settings(work)
         marks, _more = self._outbox.oldest(work.transaction, 10**6)
         return {
-            **{key: kept.get(key) or ("" if key != "entities" else {}) for key in ("pairing", "hook_url", "entities")},
-            "key_ids": list(kept["keys"]),
+            "version": str(part("").__version__),
+            "url": self._url,
             "instance": kept["instance"],
+            "pairing": kept.get("pairing") or "",
+            "hook_url": kept.get("hook_url") or "",
+            "keys": list(kept["keys"]),
             "user": BRIDGE_USER if kept["keys"] else "",
+            "entities": kept.get("entities") or {},
+            "narrowed": {"revision": 0, "entities": {}},
+            "missing": [],
             "backlog": len(marks),
             "epoch": self._outbox.epoch(work.transaction),
+            "last_contact": "",
+            "failed_hints": 0,
         }
+
+    def _refuse_bad(self, given: Mapping[str, Any]) -> None:
+        """Refuse settings as the app does (its ``bridge/admin.py``)."""
+        keys, entities = given.get("keys"), given.get("entities")
+        if not given.get("pairing"):
+            raise invalid("A pairing needs a name.")
+        if not isinstance(keys, list) or not 0 < len(keys) <= MOST_KEYS:
+            raise invalid(f"One key is needed, and {MOST_KEYS} while one is being exchanged.")
+        if any(not one.get("id") or len(str(one.get("secret") or "")) < SHORTEST_SECRET for one in keys):
+            raise invalid(f"A key needs an id, and a secret of at least {SHORTEST_SECRET} characters.")
+        if not isinstance(entities, dict) or self._entities.unknown(entities):
+            raise invalid(f"These are not entities: {', '.join(self._entities.unknown(entities or ()))}")
+        wrong = sorted(str(one) for one in entities.values() if one not in self._entities.DIRECTIONS)
+        if wrong:
+            raise invalid(f"These are not directions: {', '.join(wrong)}")
 
     def answer(self, work: Work, call: str, raw: bytes, header: Callable[[str], str]) -> tuple[int, dict[str, Any]]:
         """Answer a signed call."""
@@ -249,6 +275,6 @@ def _forbidden(right: str, doctype: str) -> FrappeError:
     return FrappeError("PermissionError", text, status=403)
 
 
-def _only_managers(work: Work, method: str) -> None:
+def _only_managers(work: Work, call: str) -> None:
     if "System Manager" not in work.roles():
-        raise not_whitelisted(method)
+        raise not_whitelisted(f"{ROUTE}admin.{call}")

@@ -18,7 +18,6 @@ from agencystack.sandbox.erpnext.document_checks import (
     check_not_linked,
     check_selects,
     check_unique,
-    same,
 )
 from agencystack.sandbox.erpnext.errors import (
     FrappeError,
@@ -31,6 +30,7 @@ from agencystack.sandbox.erpnext.errors import (
 )
 from agencystack.sandbox.erpnext.mail_servers import is_mask
 from agencystack.sandbox.erpnext.meta import DocType
+from agencystack.sandbox.erpnext.renaming import move
 from agencystack.sandbox.erpnext.store import Document
 from agencystack.sandbox.erpnext.values import (
     changed_document,
@@ -225,7 +225,7 @@ class Documents:
             raise invalid(f"{doctype} not allowed to be renamed")
         if merge:
             self._leave_trace(work, document)
-        _move(work, meta, document, new, merge=merge)
+        move(work, meta, document, new, merge=merge)
         behaviour = self._behaviour(doctype)
         if behaviour.on_rename and not merge:
             behaviour.on_rename(work, document, old)
@@ -358,40 +358,3 @@ def _stamp_rows(work: Work, document: Document) -> None:
         row["modified"], row["modified_by"] = document["modified"], work.user
         row["docstatus"] = document["docstatus"]
         row["parent"] = document["name"]
-
-
-def _move(work: Work, meta: DocType, document: Document, new: str, *, merge: bool) -> None:
-    old = document["name"]
-    for one in meta.of_kind("Password"):
-        password = work.transaction.password(meta.name, old, one.name)
-        if password is not None:
-            work.transaction.set_password(meta.name, new, one.name, password)
-    work.transaction.delete(meta.name, old)
-    document["name"] = new
-    if meta.name_field:
-        document[meta.name_field] = new
-    for row in rows_of(document):
-        row["parent"] = new
-    if not merge:
-        work.transaction.put(document)
-    for other in DOCTYPES.values():
-        if not other.is_table:
-            _rename_links(work, other, meta.name, old, new)
-
-
-def _rename_links(work: Work, other: DocType, doctype: str, old: str, new: str) -> None:
-    """Follow a rename in the links of other documents; their ``modified`` stays as it is."""
-    links = [(one.name, "") for one in other.of_kind("Link") if one.options == doctype]
-    for table in other.of_kind("Table"):
-        child = DOCTYPES.get(table.options)
-        links += [(table.name, one.name) for one in child.of_kind("Link") if one.options == doctype] if child else []
-        if child and child.field("link_name"):
-            links.append((table.name, "link_name"))
-    for first, second in links:
-        for linked in work.transaction.having(other.name, f"{first}.{second}" if second else first, old):
-            changed = work.transaction.get(other.name, linked["name"])
-            for row in (changed[first] if second else [changed]) if changed else ():
-                if same(row.get(second or first), old):
-                    row[second or first] = new
-            if changed:
-                work.transaction.put(changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agencystack.sandbox.erpnext.connector import part
@@ -34,6 +34,8 @@ class Groups:
         self._documents = documents
         self._outbox = outbox
         self._steps = part("bridge.steps")
+        self.allow: Callable[[Work, str, str], None] = lambda work, doctype, right: None
+        """Refuses what nothing that is shared needs; set by the bridge's calls."""
         self._marking = part("bridge.marking")
 
     def save(self, work: Work, given: list[Any]) -> dict[str, dict[str, str]]:
@@ -65,6 +67,7 @@ class Groups:
             main: Document = {}
             for step in group.steps:
                 said = str(step)
+                self.allow(work, step.doctype, self._steps.NEEDS[step.action])
                 document = self._do(work, group, step, names)
                 if step.called:
                     names[step.called] = document["name"]
@@ -98,8 +101,8 @@ class Groups:
             chosen = str(values.pop("name", "") or name)
             if step.action == "map":
                 values = {**self._mapped(work, step, names), **values}
-            if step is group.bearer and work.meta(step.doctype).field(TOKEN):
-                values[TOKEN] = group.token
+            if work.meta(step.doctype).field(TOKEN):
+                values[TOKEN] = group.token_of(step)
             return self._documents.insert(work, step.doctype, values, set_name=chosen)
         stored = work.transaction.peek(step.doctype, name)
         if stored and step.modified and stored["modified"] != step.modified:

@@ -40,6 +40,8 @@ class Sales:
         """Look up the party and the items, before any link is looked at."""
         if not document["items"] and document["doctype"] == "Sales Order":
             raise broken("TypeError", "unsupported operand type(s) for *: 'NoneType' and 'float'")
+        for row in document["items"]:
+            self._check_quantity(document, row)
         customer = self._customer(work, document)
         document["company"] = document.get("company") or work.company
         document["naming_series"] = document.get("naming_series") or None
@@ -186,9 +188,6 @@ class Sales:
             where = f"{bold(row['doctype'])} Row #{row['idx']}"
             text = f"{where}: Value cannot be negative for {bold('Quantity')}"
             raise invalid(text, kind="NonNegativeError", title="Negative Value")
-        if not row["qty"] and not returned:
-            text = f"Row #{row['idx']}: Quantity for Item {bold(row['item_code'])} cannot be zero."
-            raise invalid(text, kind="InvalidQtyError", title="Invalid Quantity", module=_ACCOUNTS)
         uom = work.transaction.peek("UOM", str(row["uom"])) or {}
         if uom.get("must_be_whole_number") and not float(row["qty"]).is_integer():
             text = (
@@ -196,6 +195,12 @@ class Sales:
                 f"'{bold('Must be Whole Number')}' in UOM {bold(row['uom'])}."
             )
             raise invalid(text, kind="UOMMustBeIntegerError", module=_WHOLE)
+
+    def _check_quantity(self, document: Document, row: Document) -> None:
+        """Refuse a quantity of nothing: the first thing the product looks at."""
+        if not float(row.get("qty") or 0) and not document.get("is_return"):
+            text = f"Row #{row['idx']}: Quantity for Item {bold(row.get('item_code'))} cannot be zero."
+            raise invalid(text, kind="InvalidQtyError", title="Invalid Quantity", module=_ACCOUNTS)
 
     def _fill_tax(self, work: Work, document: Document, tax: Document) -> None:
         company = work.transaction.peek("Company", str(document["company"])) or {}
