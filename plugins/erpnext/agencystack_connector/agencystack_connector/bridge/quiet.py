@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import frappe
 
+from agencystack_connector.bridge.settings import USER
+
 _LOUD = "agencystack_may_mail"
 
 
@@ -41,8 +43,6 @@ def queued(mail, _method=None):
 
 	Its background jobs run as the same user, and never say that they may mail.
 	"""
-	if frappe.flags.get(_LOUD) or frappe.session.user in ("Guest", "Administrator"):
-		return
-	if frappe.session.user == frappe.get_cached_doc("AgencyStack Bridge Settings").bridge_user:
+	if frappe.session.user == USER and not frappe.flags.get(_LOUD):
 		frappe.db.delete("Email Queue Recipient", {"parent": mail.name})
 		frappe.db.delete("Email Queue", {"name": mail.name})

@@ -13,6 +13,8 @@ from agencystack_connector.bridge import numbers
 from agencystack_connector.bridge.entities import OFF, narrowed
 
 DOCTYPE = "AgencyStack Bridge Settings"
+USER = "agencystack-bridge@agencystack.invalid"
+"""Nobody can log in as this user, and no mail to it arrives: ``.invalid`` is reserved for that (RFC 2606)."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def forget_shared() -> None:
 
 
 def _shared() -> frozenset[str]:
-	# While the app is being installed or removed its doctypes are not all there.
+	# While the app is being installed, updated or removed its doctypes are not all there.
 	if frappe.flags.in_install or frappe.flags.in_uninstall or not frappe.db.table_exists(numbers.DOCTYPE):
+		return frozenset()
+	if not frappe.db.exists("DocType", DOCTYPE):
 		return frozenset()
 	now = load()
 	if not now.pairing:

@@ -10,10 +10,9 @@ from frappe.permissions import reset_perms, setup_custom_perms
 
 from agencystack_connector.bridge import fields, numbers, settings
 from agencystack_connector.bridge.entities import BOOK, DEEPER, rights
+from agencystack_connector.bridge.settings import USER
 
 ROLE = "AgencyStack Bridge"
-USER = "agencystack-bridge@agencystack.invalid"
-"""Nobody can log in as this user, and no mail to it arrives: ``.invalid`` is reserved for that (RFC 2606)."""
 
 _RIGHTS = (*BOOK, "delete")
 
