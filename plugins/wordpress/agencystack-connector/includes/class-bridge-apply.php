@@ -43,6 +43,32 @@ final class Bridge_Apply {
 				? self::later( 'agencystack_enough', 'too much for one call', 0 )
 				: self::one( $write );
 		}
+		return self::with_natives( $answers );
+	}
+
+	/**
+	 * Answers with the records as they are now, read together.
+	 *
+	 * @param array $answers By token; `record` names what is to be read.
+	 * @return array
+	 */
+	private static function with_natives( array $answers ) {
+		$ids = array();
+		foreach ( $answers as $answer ) {
+			if ( isset( $answer['record'] ) ) {
+				$ids[ $answer['record'][0] ][] = $answer['record'][1];
+			}
+		}
+		foreach ( $ids as $kind => $some ) {
+			$ids[ $kind ] = Bridge_Records::read( $kind, $some );
+		}
+		foreach ( $answers as $token => $answer ) {
+			if ( isset( $answer['record'] ) ) {
+				list( $kind, $id )           = $answer['record'];
+				$answers[ $token ]['native'] = isset( $ids[ $kind ][ $id ] ) ? $ids[ $kind ][ $id ] : null;
+				unset( $answers[ $token ]['record'] );
+			}
+		}
 		return $answers;
 	}
 
@@ -112,8 +138,8 @@ final class Bridge_Apply {
 		$parent  = isset( $parents[ $id ] ) ? $parents[ $id ] : 0;
 		Bridge_Outbox::forget_begun( $kind, $id, Bridge_Marks::own() ); // We have the lock of its token: the call that began it is dead.
 		if ( 'order' === $kind ) {
-			$native = self::native( $kind, $id );
-			if ( null === $native || ! $native['agencystack']['half'] ) {
+			$read = Bridge_Records::read( $kind, array( $id ) );
+			if ( ! isset( $read[ $id ] ) || ! $read[ $id ]['agencystack']['half'] ) {
 				wc_maybe_reduce_stock_levels( $id ); // It asks first whether that was done.
 				return self::made( $write, $id );
 			}
@@ -150,12 +176,21 @@ final class Bridge_Apply {
 		if ( '' !== $write['version'] ) {
 			$now = Bridge_Digest::of( $kind, array( $id ) );
 			if ( ! isset( $now[ $id ] ) || ! hash_equals( $now[ $id ], $write['version'] ) ) {
-				return array( 'native' => self::native( $kind, $id ) ) + self::answer( 'stale' );
+				return array( 'record' => array( $kind, $id ) ) + self::answer( 'stale' );
 			}
 		}
 		$parents = Bridge_Kinds::parents( $kind, array( $id ) );
 		$parent  = isset( $parents[ $id ] ) ? $parents[ $id ] : 0;
-		$done    = $update ? Bridge_Writer::update( $kind, $parent, $id, $values, $difference ) : Bridge_Writer::remove( $kind, $parent, $id, 'delete' === $write['action'] );
+		$done    = null;
+		Bridge_Marks::hold( $kind, $id );
+		try {
+			$done = $update ? Bridge_Writer::update( $kind, $parent, $id, $values, $difference ) : Bridge_Writer::remove( $kind, $parent, $id, 'delete' === $write['action'] );
+		} finally {
+			Bridge_Marks::hold();
+			if ( null === $done || is_wp_error( $done ) ) {
+				Bridge_Marks::changed( $kind, $id ); // Part of it may have been written.
+			}
+		}
 		return is_wp_error( $done ) ? self::refused( $done ) : self::done( $kind, $id );
 	}
 
@@ -180,19 +215,7 @@ final class Bridge_Apply {
 	 */
 	private static function done( $kind, $id ) {
 		Bridge_Marks::forget( $kind, $id );
-		return array( 'native' => self::native( $kind, $id ) ) + self::answer( 'done' );
-	}
-
-	/**
-	 * A record as it is now.
-	 *
-	 * @param string $kind The kind.
-	 * @param int    $id   Its id.
-	 * @return array|null
-	 */
-	private static function native( $kind, $id ) {
-		$read = Bridge_Records::read( $kind, array( $id ) );
-		return isset( $read[ $id ] ) ? $read[ $id ] : null;
+		return array( 'record' => array( $kind, $id ) ) + self::answer( 'done' );
 	}
 
 	/**

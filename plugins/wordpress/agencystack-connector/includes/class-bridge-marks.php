@@ -31,6 +31,13 @@ final class Bridge_Marks {
 	 */
 	private static $ended = false;
 
+	/**
+	 * The record that the bridge itself is writing, as entity:id.
+	 *
+	 * @var string
+	 */
+	private static $held = '';
+
 	/** Hook in, after whatever else still writes at shutdown. */
 	public function hook() {
 		add_action( 'shutdown', array( self::class, 'end' ), PHP_INT_MAX - 1 );
@@ -49,6 +56,9 @@ final class Bridge_Marks {
 		}
 		$site = get_current_blog_id();
 		$key  = "$entity:$record";
+		if ( $key === self::$held ) {
+			return;
+		}
 		$note = isset( self::$noted[ $site ][ $key ] ) ? self::$noted[ $site ][ $key ] : null;
 		if ( null !== $note && time() - $note['at'] < Bridge_Outbox::GRACE / 2 ) {
 			return;
@@ -81,6 +91,16 @@ final class Bridge_Marks {
 				self::flush();
 			}
 		}
+	}
+
+	/**
+	 * The bridge writes a record now, and looks at it whatever becomes of that: its own marks would say nothing new.
+	 *
+	 * @param string $entity Its entity; empty when it is done.
+	 * @param int    $record Its id.
+	 */
+	public static function hold( $entity = '', $record = 0 ) {
+		self::$held = '' === $entity ? '' : $entity . ':' . (int) $record;
 	}
 
 	/**
