@@ -65,7 +65,7 @@ class Methods:
         self._methods |= calls(documents)
         if bridge:
             self._methods |= {
-                f"{APP}.bridge_admin.{one.__name__}": one for one in (bridge.configure, bridge.clear, bridge.state)
+                f"{APP}.bridge.{one.__name__}": one for one in (bridge.configure, bridge.clear, bridge.state)
             }
         if connector:
             self._methods[f"{APP}.api.sso_state"] = lambda work, _: connector.state(work)
