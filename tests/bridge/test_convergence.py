@@ -27,7 +27,12 @@ SEED = int(os.environ.get("AGENCYSTACK_SEED", "0")) or random.SystemRandom().ran
 ONCE_BROKEN = {
     "a late answer about changes looked like a restored backup": History(
         Setup(seed=37698),
-        (Event("poll", 0, after=2), Event("create", 0, 2, 6), Event("poll", 1)),
+        (
+            Event("create", 0, 2),
+            Event("edit", 4, after=2),
+            Event("poll", 0, after=2),
+            Event("poll", 1),
+        ),
     ),
 }
 """Histories that broke an invariant when they were found, by what was wrong."""

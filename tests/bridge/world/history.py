@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Draw = Callable[[int], int]
@@ -116,9 +116,9 @@ FROM_WITHIN = (
 _NAMES = [name for name, weight in EVENTS.items() for _ in range(weight)]
 
 
-def event(draw: Draw) -> Event:
+def event(draw: Draw, names: Sequence[str] = _NAMES) -> Event:
     """Draw an event."""
-    name = _NAMES[draw(len(_NAMES))]
+    name = names[draw(len(names))]
     after = 1 + draw(12) if name in FROM_WITHIN and (name == "meddle" or draw(3) == 2) else 0
     return Event(name, draw(8), draw(8), draw(8), after)
 
@@ -128,11 +128,19 @@ def setup(draw: Draw) -> Setup:
     return Setup(plugin=draw(4) != 3, app=draw(4) != 3, writes_on_read=draw(6) == 5, seed=draw(1 << 16))
 
 
-def history(seed: int, most: int = 45) -> History:
-    """Return the history of a seed."""
+def history(seed: int, installed: Setup | None = None, more: Sequence[str] = ()) -> History:
+    """Return the history of a seed.
+
+    Args:
+        seed: what it is drawn from.
+        installed: how the products are installed; drawn as well by default.
+        more: events that happen much more often than they do.
+    """
     chance = random.Random(seed)
-    installed = setup(chance.randrange)
-    return History(installed, tuple(event(chance.randrange) for _ in range(5 + chance.randrange(most))))
+    drawn = setup(chance.randrange)
+    names = _NAMES + [name for name in more for _ in range(len(_NAMES) // 6)]
+    events = tuple(event(chance.randrange, names) for _ in range(5 + chance.randrange(45)))
+    return History(installed or drawn, events)
 
 
 def shrunk(failing: History, fails: Callable[[History], bool]) -> History:

@@ -158,10 +158,10 @@ class Installation:
         """
         self._put(entity, row, values, by_user, silent=silent, **notes)
 
-    def retire(self, entity: str, row: Row, how: str) -> None:
+    def retire(self, entity: str, row: Row, how: str, *, by_user: bool = True) -> None:
         """Take a record away: ``trash`` or ``deleted``."""
         row.state = how
-        self.touched(entity, row)
+        self.touched(entity, row, by_user=by_user)
 
     def _put(
         self,
@@ -175,21 +175,22 @@ class Installation:
     ) -> None:
         for name, value in values.items():
             row.values[name] = self.stored(entity, name, value)
-            self.ledger.held(self.name, entity, row.id, name, self.shown(value), by_user=by_user, **notes)
+            self.ledger.held(self.name, entity, row.id, name, self.shown(row.values[name]), by_user=by_user, **notes)
         row.version += 1
         if not silent:
-            self.touched(entity, row)
+            self.touched(entity, row, by_user=by_user)
         self.changed()
 
     def shown(self, value: Value) -> Value:
         """Return a value as the ledger notes it."""
         return value
 
-    def touched(self, entity: str, row: Row) -> None:
-        """Say that a record changed, in every way this product has."""
+    def touched(self, entity: str, row: Row, *, by_user: bool = True) -> None:
+        """Say that a record changed, in every way this product has; plugin and app leave no mark of our own writes."""
         row.modified = self.clock()
         row.version += 1
-        self.mark(entity, row.id)
+        if by_user:
+            self.mark(entity, row.id)
         if self.webhooks_enabled and not self.outbox:
             self.webhooks.append((entity, row.id))
         self.changed()

@@ -14,7 +14,7 @@ from .entities import ENTITIES, ERP, STATUSES, WP
 from .groups import Group, Groups
 from .installation import Row
 from .ledger import Held, Ledger, fold
-from .people import People
+from .people import EDITABLE, People
 from .shop import Shop
 from .stock import StockWatch
 
@@ -55,6 +55,8 @@ class Verdict:
         asked: what a person is asked.
         resolved: what a person decided, by entity, field and the two ids.
         narrowed: entities whose direction was switched for a time.
+        exactly: every answer was recorded: then no value is rewritten where a person wrote it. After an answer that was
+            lost nobody can tell the form a product gave a value from an edit made there meanwhile, and it crosses.
     """
 
     shop: Shop
@@ -65,6 +67,7 @@ class Verdict:
     asked: list[Asked]
     resolved: set[tuple[str, str, str, str]]
     narrowed: set[str]
+    exactly: bool
 
     def check(self) -> None:
         """Judge.
@@ -101,6 +104,7 @@ class Verdict:
         if not shop and not books:
             if not self._deleted(group):
                 raise Violation(f"I3: {group} is gone on both sides, and nobody deleted it")
+            self._no_edit_deleted(entity, group)
             return
         side = WP if shop else ERP
         if self._is_asked(group, None) or side.other not in entity.creates:
@@ -114,6 +118,32 @@ class Verdict:
         if self._waits(group, side):
             return
         raise Violation(f"I1: {group} is on {side} alone")
+
+    def _no_edit_deleted(self, entity: Entity, group: Group) -> None:
+        """Judge that what somebody edited did not go because somebody else, who had not seen it, deleted the record."""
+        if entity.name in self.narrowed or self._is_resolved(group, ""):
+            return
+        for side in SideName:
+            gone, there = group.rows[side], group.rows[side.other]
+            if len(gone) != 1 or len(there) != 1 or (side.other, entity.name, there[0].id) in self.people.deleted:
+                continue
+            for rule in entity.fields:
+                edit = _last_edit(self.ledger.of(side.other, entity.name, there[0].id, rule.name))
+                told = self.ledger.of(side, entity.name, gone[0].id, rule.name)
+                if (
+                    edit is None
+                    or edit.lost
+                    or not rule.direction.reaches(side)
+                    or rule.name not in EDITABLE[entity.name]
+                ):
+                    continue
+                if all(one.value != edit.value for one in told) and not self._was_beaten(rule, edit, told):
+                    raise Violation(f"I3: {group} was deleted on {side}, and with it {rule.name} {edit.value!r}")
+
+    @staticmethod
+    def _was_beaten(rule: Field, edit: Held, told: list[Held]) -> bool:
+        """Tell whether the other side's value had won over an edit by the field's policy."""
+        return rule.policy is not Policy.ASK and any(one.by_user for one in told)
 
     def _waits(self, group: Group, side: SideName) -> bool:
         """Tell whether a record waits because one it names cannot be on the other side."""
@@ -180,6 +210,10 @@ class Verdict:
         history = {side: self.ledger.of(side, entity.name, rows[side].id, rule.name) for side in SideName}
         last = {side: _last_edit(history[side]) for side in SideName}
         final = held[WP]
+        for side, edit in last.items():
+            now = rows[side].values.get(rule.name)
+            if self.exactly and edit is not None and edit.value == held[side] and _shown(now) != edit.exactly:
+                raise Violation(f"I2: {where}: {edit.exactly!r} was written on {side}, and became {now!r}")
         wrote = {side: one.value for side, one in last.items() if one is not None}
         if any(one is not None and (one.lost or one.narrowed) for one in last.values()) or entity.name in self.narrowed:
             return
@@ -287,6 +321,10 @@ def once(shop: Shop, books: Books, groups: Groups | None = None) -> None:
             made = group.born("bridge", side)
             if len(made) > 1:
                 raise Violation(f"I4: the bridge made {group} {len(made)} times on {side}")
+
+
+def _shown(value: Value) -> Value:
+    return html.unescape(value) if isinstance(value, str) else value
 
 
 def _named(row: Row) -> Iterator[tuple[str, str]]:

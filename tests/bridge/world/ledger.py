@@ -21,6 +21,7 @@ class Held:
         value: what it holds from then on, folded.
         by_user: a person wrote it, and not the bridge.
         lost: it came within the read-write window that a product without compare-and-set has: it may be lost.
+        exactly: the same as the product stored it.
         narrowed: its direction was switched off when it was written, so the bridge was free not to take it over.
     """
 
@@ -29,6 +30,7 @@ class Held:
     by_user: bool
     lost: bool = False
     narrowed: bool = False
+    exactly: Value = None
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Ledger:
         narrowed: bool = False,
     ) -> None:
         """Note that a field holds a value from now on."""
-        entry = Held(self.next(), fold(value), by_user, lost, narrowed)
+        entry = Held(self.next(), fold(value), by_user, lost, narrowed, value)
         if by_user and isinstance(entry.value, str):
             self.writers.setdefault(entry.value, (side, entity, record))
         self.fields.setdefault((side, entity, record, name), []).append(entry)

@@ -84,7 +84,7 @@ class Machine:
     def do(self, event: Event) -> None:
         """Let one thing happen, now or in the middle of what a worker will do."""
         if event.after:
-            self.wire.meanwhile[self.wire.boundaries + event.after] = lambda: self._happen(event)
+            self.wire.meanwhile.append((self.wire.boundaries + event.after, lambda: self._happen(event)))
         else:
             self._happen(event)
         self.so_far()
@@ -163,6 +163,7 @@ class Machine:
             self.workers[0].asked(),
             self.resolved,
             self.narrowed,
+            exactly=not self.wire.answers_lost,
         ).check()
 
     def calm(self) -> None:
@@ -273,6 +274,7 @@ class Machine:
 
     def _on_takeover(self, event: Event) -> None:
         """Let a worker stand still so long that its leases go to the other one, which then does the work."""
+        self.wire.answers_lost += self.wire.busy
         self.clock.advance(LEASE_SECONDS)
         other = self._idle(event)
         other.poll()

@@ -299,7 +299,9 @@ class WorldForm:
         if not self.conditional and not self.sudden:
             self._window(row)
         if operation.action is Action.RETIRE:
-            self.home.retire(self.entity, row, "deleted" if operation.how is Deletion.DELETE else "trash")
+            self.home.retire(
+                self.entity, row, "deleted" if operation.how is Deletion.DELETE else "trash", by_user=False
+            )
         else:
             row.state = "present"
             self.change(row, operation)

@@ -49,9 +49,10 @@ class Wire:
         calls: calls made so far.
         boundaries: boundaries passed so far.
         writes: those of them that write.
+        answers_lost: how often something may have been written whose answer nobody recorded.
         faults: kind of fault by number of call.
         write_faults: kind of fault by number of writing call.
-        meanwhile: what happens at a boundary, by its number.
+        meanwhile: what happens at a boundary, with its number.
         crash_at: the boundary at which the process that reaches it dies.
         trace: every call, in order.
         focus: the records (side, entity, id) that were read last.
@@ -62,9 +63,10 @@ class Wire:
     calls: int = 0
     boundaries: int = 0
     writes: int = 0
+    answers_lost: int = 0
     faults: dict[int, str] = field(default_factory=dict)
     write_faults: dict[int, str] = field(default_factory=dict)
-    meanwhile: dict[int, Callable[[], None]] = field(default_factory=dict)
+    meanwhile: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
     crash_at: int = 0
     trace: list[str] = field(default_factory=list)
     window: set[tuple[str, str, str]] = field(default_factory=set)
@@ -78,7 +80,7 @@ class Wire:
     def delay(self, effect: Callable[[], None]) -> None:
         """Let something that was sent arrive a few boundaries later, or when time passes."""
         self.under_way.append(effect)
-        self.meanwhile[self.boundaries + 5 + self.calls % 7] = self.arrive
+        self.meanwhile.append((self.boundaries + 5 + self.calls % 7, self.arrive))
 
     def arrive(self) -> None:
         """Let everything that is under way arrive."""
@@ -98,18 +100,21 @@ class Wire:
         if number == self.crash_at:
             self.trace.append(f"{process.name} dies: {what}")
             process.alive = False
+            self.answers_lost += 1
             raise Crash
-        if world_goes_on and not self.busy and (happens := self.due(number)):
-            self.busy = True
-            try:
-                happens()
-            finally:
-                self.busy = False
+        if world_goes_on and not self.busy:
+            self._go_on(number)
 
-    def due(self, number: int) -> Callable[[], None] | None:
-        """Return what happens now: what was planned for this boundary, or for one where nothing could happen."""
-        planned = [one for one in self.meanwhile if one <= number]
-        return self.meanwhile.pop(min(planned)) if planned else None
+    def _go_on(self, number: int) -> None:
+        """Let everything happen that was planned for this boundary, or for one where nothing could."""
+        due = [happens for when, happens in self.meanwhile if when <= number]
+        self.meanwhile = [one for one in self.meanwhile if one[0] > number]
+        self.busy = True
+        try:
+            for happens in due:
+                happens()
+        finally:
+            self.busy = False
 
     def call(self, process: Process, what: str, effect: Callable[[str], T]) -> T:
         """Make a call.
@@ -130,6 +135,7 @@ class Wire:
             self.writes += 1
             fault = self.write_faults.pop(self.writes, "") or fault
         self.trace.append(f"{process.name} {what} {fault}".rstrip())
+        self.answers_lost += fault not in ("", "lost", "later")
         self.clock.advance(CALL_SECONDS)
         where = ComponentRef("acme", what.partition(".")[0])
         if fault == "lost":
