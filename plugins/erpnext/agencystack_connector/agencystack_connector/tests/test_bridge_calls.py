@@ -4,9 +4,9 @@ import time
 
 import frappe
 
-from agencystack_connector.bridge import groups, numbers, reading, setup
+from agencystack_connector.bridge import groups, reading, setup, signing
 from agencystack_connector.bridge.marking import Mark
-from agencystack_connector.tests.bridge_case import BridgeCase, group, insert, token, update
+from agencystack_connector.tests.bridge_case import SECRET, BridgeCase, group, insert, token, update
 
 
 class TestSigned(BridgeCase):
@@ -17,9 +17,6 @@ class TestSigned(BridgeCase):
 		status, said = self.call("changes", {"acknowledge": [], "limit": 5})
 		self.assertEqual((status, said["changes"], said["more"]), (200, [], False))
 		self.assertEqual(len(said["instance"]), 32)
-		from agencystack_connector.bridge import signing
-		from agencystack_connector.tests.bridge_case import SECRET
-
 		signed = signing.headers(
 			"test", SECRET, "agencystack_connector.bridge.changes", b'{"limit": 5}', once, time.time()
 		)
@@ -78,7 +75,7 @@ class TestApply(BridgeCase):
 		name = self.name("Customer")
 		link = {"link_doctype": "Customer", "link_name": {"$made": "main"}}
 		one = group(
-			insert("Customer", customer_name=name, customer_type="Individual"),
+			insert("Customer", **self.customer_values(name)),
 			insert("Contact", "contact", first_name="Ann", links=[link]),
 		)
 		for _ in range(2):
@@ -92,10 +89,10 @@ class TestApply(BridgeCase):
 	def test_a_group_that_fails_at_its_end_leaves_nothing_and_does_not_stop_the_others(self):
 		bad, good = self.name("Bad"), self.name("Good")
 		first = group(
-			insert("Customer", customer_name=bad, customer_type="Individual"),
+			insert("Customer", **self.customer_values(bad)),
 			insert("Address", "address", address_title=bad, address_line1="1", city="B", country="Nowhere"),
 		)
-		second = group(insert("Customer", customer_name=good, customer_type="Individual"))
+		second = group(insert("Customer", **self.customer_values(good)))
 		failed, saved = self.apply(first, second)
 		self.assertEqual((failed["result"], failed["kind"]), ("refused", "LinkValidationError"))
 		self.assertEqual(failed["step"], "insert Address")
@@ -208,7 +205,7 @@ class TestApply(BridgeCase):
 		try:
 			queued = frappe.db.count("Email Queue")
 			made = [
-				group(insert("Customer", customer_name=self.name("Mail"), customer_type="Individual"), notify=loud)
+				group(insert("Customer", **self.customer_values(self.name("Mail"))), notify=loud)
 				for loud in (False, True, False)
 			]
 			answers = self.apply(*made)
@@ -286,148 +283,3 @@ class TestApply(BridgeCase):
 				row.pop(empty)
 		self.assertEqual(ours, rest)
 		self.assertIsNotNone(customer)
-
-
-class TestDigests(BridgeCase):
-	"""Digests follow each stored value, of the documents that hang on a record too."""
-
-	def setUp(self):
-		"""Look at what is made from now on."""
-		super().setUp()
-		self.start = frappe.utils.now()
-
-	def digest(self, doctype, filters=()):
-		"""Return the digest of what was made since the test began."""
-		from agencystack_connector.bridge import digests
-
-		frappe.db.commit()
-		return digests.summary(doctype, self.start, "", filters)
-
-	def test_a_range_changes_with_each_value_and_goes_back_with_it(self):
-		item = self.item()
-		before = self.digest("Item")
-		self.assertEqual(before[0], 1)
-		frappe.db.set_value("Item", item.name, "description", "other", update_modified=False)
-		changed = self.digest("Item")
-		self.assertNotEqual(changed, before)
-		frappe.db.set_value("Item", item.name, "description", item.description, update_modified=False)
-		self.assertEqual(self.digest("Item"), before)
-		frappe.db.set_value("Item", item.name, "brand", "")
-		self.assertNotEqual(self.digest("Item"), changed)
-
-	def test_prices_stock_and_rows_count(self):
-		item = self.item()
-		found = [self.digest("Item")]
-		frappe.get_doc(
-			{"doctype": "Item Price", "item_code": item.name, "price_list": self.price_list, "price_list_rate": 1}
-		).insert()
-		found.append(self.digest("Item"))
-		item.append("barcodes", {"barcode": self.name()})
-		item.save()
-		found.append(self.digest("Item"))
-		order = self.order(item.name)
-		order.submit()
-		found.append(self.digest("Item"))
-		self.assertEqual(len({number for _, number in found}), 4)
-
-	def test_rows_make_the_range(self):
-		from functools import reduce
-
-		from agencystack_connector.bridge import digests
-
-		for _ in range(3):
-			self.customer()
-		count, number = self.digest("Customer")
-		rows = digests.rows("Customer", self.start, "")
-		self.assertEqual((count, len(rows)), (3, 3))
-		self.assertEqual(
-			reduce(lambda one, other: one ^ other, (int(row, 16) for row in rows.values())), int(number, 16)
-		)
-		self.assertEqual(digests.of_names("Customer", list(rows)), rows)
-		self.assertEqual(digests.summary("Customer", self.start, self.start), [0, "0" * 16])
-
-	def test_products_are_told_from_variations(self):
-		from agencystack_connector.bridge import digests
-
-		item = self.item()
-		frappe.db.commit()
-		of_products = digests.rows("Item", self.start, "", [["variant_of", "is", "not set"]])
-		of_variations = digests.rows("Item", self.start, "", [["variant_of", "is", "set"]])
-		self.assertEqual((list(of_products), of_variations), ([item.name], {}))
-
-	def test_a_walk_sees_each_document_once_even_where_many_have_one_time(self):
-		names = [self.customer().name for _ in range(5)]
-		frappe.db.sql("update `tabCustomer` set creation = %s where name in %s", (self.start, tuple(names)))
-		frappe.db.commit()
-		frappe.set_user(setup.USER)
-		found, after = [], ""
-		while True:
-			page = reading.walk(
-				{"doctype": "Customer", "filters": [["creation", ">=", self.start]], "after": after, "limit": 2}
-			)
-			found += page["ids"]
-			after = page["next"]
-			if not after:
-				break
-		frappe.set_user("Administrator")
-		self.assertEqual(found, sorted(names))
-
-
-class TestJoining(BridgeCase):
-	"""Joining a site and parting it again."""
-
-	def test_rights_follow_what_is_shared(self):
-		rules = lambda: set(frappe.get_all("Custom DocPerm", filters={"role": setup.ROLE}, pluck="parent"))  # noqa: E731
-		everything = rules()
-		self.assertIn("Blog Post", everything)
-		stored = frappe.get_doc("AgencyStack Bridge Settings")
-		for row in stored.entities:
-			row.narrowed_to = "off" if row.entity == "post" else "to_wordpress" if row.entity == "page" else ""
-		stored.save()
-		self.assertEqual(everything - rules(), {"Blog Post", "Blog Category", "Blogger"})
-		self.assertFalse(
-			frappe.get_all("Custom DocPerm", filters={"parent": "Blog Post"}), "Frappe's own rules count again"
-		)
-		self.assertEqual(
-			frappe.db.get_value("Custom DocPerm", {"parent": "Web Page", "role": setup.ROLE}, ["read", "write"]), (1, 0)
-		)
-		for row in stored.entities:
-			row.narrowed_to = ""
-		stored.save()
-		self.assertEqual(rules(), everything)
-		frappe.db.commit()
-
-	def test_people_here_narrow_and_never_widen(self):
-		stored = frappe.get_doc("AgencyStack Bridge Settings")
-		for row in stored.entities:
-			row.direction = "both"
-		self.assertRaises(frappe.ValidationError, stored.save)
-		stored.reload()
-		stored.entities = stored.entities[1:]
-		self.assertRaises(frappe.ValidationError, stored.save)
-
-	def test_joining_twice_changes_nothing_and_parting_leaves_frappes_own_rules(self):
-		def rules():
-			fields = ["parent", "role", "permlevel", "write"]
-			return frappe.get_all("Custom DocPerm", fields=fields, order_by="name")
-
-		before, joined = frappe.get_all("Custom DocPerm", filters={"role": ["!=", setup.ROLE]}), rules()
-		stored = frappe.get_doc("AgencyStack Bridge Settings")
-		stored.save()
-		self.assertEqual(rules(), joined)
-		setup.undo()
-		self.assertFalse(frappe.get_all("Custom DocPerm", filters={"role": setup.ROLE}))
-		self.assertFalse(frappe.get_meta("Customer").has_field("agencystack_token"))
-		self.assertLess(len(rules()), len(before))
-		stored.reload()
-		stored.save()
-		self.assertEqual(len(rules()), len(joined))
-		self.assertTrue(frappe.get_meta("Customer").has_field("agencystack_token"))
-		frappe.db.commit()
-
-	def test_the_user_cannot_log_in(self):
-		user = frappe.get_doc("User", setup.USER)
-		self.assertEqual([row.role for row in user.roles], [setup.ROLE])
-		self.assertFalse(user.get_password("password", raise_exception=False) if user.get("password") else "")
-		self.assertFalse(user.api_key)
-		self.assertEqual(numbers.backlog(), 0)
