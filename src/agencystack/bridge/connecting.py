@@ -21,7 +21,6 @@ from agencystack.bridge.sides.erpnext.exchange import Exchange
 from agencystack.bridge.sides.erpnext.polling import PolledChanges as PolledErpNext
 from agencystack.bridge.sides.erpnext.rest import RestDocuments
 from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
-from agencystack.bridge.sides.erpnext.zone import ASK as ZONE
 from agencystack.bridge.sides.erpnext.zone import zone_of
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.plugin import PluginRecords
@@ -105,15 +104,17 @@ def _erpnext(
         ComponentRef(pairing, "erpnext"), access.url, authorization, access.ca_path, access.host or None
     )
     stack.callback(exchange.close)
-    zone = zone_of(exchange.ask("GET", ZONE, "read the time zone"), exchange.where)
-    place = ErpNextPlace(pairing, access.public_url, zone)
     if access.keys:
         calls = AppCalls(exchange, access.keys[0])
+        # A guest is told Frappe's own default, whatever the site's zone is.
+        told = calls.ask("changes", {"acknowledge": [], "limit": 0})
+        place = ErpNextPlace(pairing, access.public_url, zone_of(told, exchange.where))
         documents = AppDocuments(calls)
         stack.callback(documents.close)
         return documents, ErpNextSide(forms_for_erpnext(documents, sharing, place), AppChanges(calls))
     alone = RestDocuments(exchange)
     stack.callback(alone.close)
+    place = ErpNextPlace(pairing, access.public_url, alone.zone())
     forms = forms_for_erpnext(alone, sharing, place)
     shared = {name: form for name, form in forms.items() if name in sharing.entities}
     return alone, ErpNextSide(forms, PolledErpNext(alone, shared, access.public_url))

@@ -8,7 +8,7 @@ from agencystack.components.erpnext.site import FrappeSite
 SINCE = (0, 3, 0)
 """The version of our app that knows the bridge."""
 
-_METHODS = "agencystack_connector.bridge_admin"
+_METHODS = "agencystack_connector.bridge"
 _TAKEN = ("pairing", "hook_url", "keys", "entities")
 
 
@@ -31,7 +31,7 @@ class ErpNextBridge:
         told = self._site.call(f"{_METHODS}.state")
         if not isinstance(told, dict):
             raise self._site.bad_shape("how our app is joined to the bridge")
-        return self._site.model(BridgeState, {**told, "keys": tuple(told.get("key_ids", ()))})
+        return self._site.model(BridgeState, told)
 
     def configure(self, settings: BridgeSettings) -> None:
         """Join our app; it makes the bridge's user, its role and the fields it needs.
