@@ -18,7 +18,6 @@ from agencystack.bridge.batch import Again
 from agencystack.bridge.record import Observed, Presence, Ref, SideName
 from agencystack.bridge.side import Changes, Mark, Result
 from agencystack.bridge.store.inbox import Inbox
-from agencystack.bridge.store.leases import Leases
 
 from .world.entities import ENTITIES
 from .world.history import Setup, history
@@ -218,19 +217,6 @@ def writes_have_no_condition(patch: Patch) -> None:
     """Whatever was edited between the look and the write is overwritten."""
     patch.setattr(BooksForm, "unchanged", lambda _self, row, _operation: row is not None)
     patch.setattr(ShopForm, "unchanged", lambda _self, row, _operation: row is not None)
-
-
-@planted("takeover", "meddle")
-def a_lease_without_a_fence(patch: Patch) -> None:
-    """A worker that stood still records what it decided before another took over."""
-    patch.setattr(Leases, "guard", lambda *_: None)
-
-
-@planted("takeover", "meddle")
-def no_lease_at_all(patch: Patch) -> None:
-    """Two workers work on one record."""
-    patch.setattr(Leases, "guard", lambda *_: None)
-    patch.setattr(Leases, "take", lambda _self, keys, *_: set(keys))
 
 
 # Entities. --------------------------------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agencystack.bridge.entity import Direction
-from agencystack.bridge.record import SideName, canonical
+from agencystack.bridge.record import SideName, Value, canonical
 
 from .books import Books
 from .clock import Clock
@@ -199,6 +199,7 @@ class Machine:
             form.on_push = self._pushed
         for form in books_forms:
             form.moment = self.watch.moment
+            form.on_order = self._ordered
         return {
             WP: WorldSide(self.shop, shop_forms, process, self.wire),
             ERP: WorldSide(self.books, books_forms, process, self.wire),
@@ -224,7 +225,8 @@ class Machine:
         """Let somebody edit what the bridge is just looking at, and the bridge be told of it at once."""
         if self.wire.focus:
             side, entity, record = self.wire.focus[event.b % len(self.wire.focus)]
-            self.people.edit_one(SideName(side), entity, record, event.c)
+            for which in (event.c,) if event.c < 4 else range(5):  # one field, or a whole form that is saved
+                self.people.edit_one(SideName(side), entity, record, which)
         self._idle(event).poll()
 
     def _on_silent(self, event: Event) -> None:
@@ -274,6 +276,10 @@ class Machine:
 
     def _on_takeover(self, event: Event) -> None:
         """Let a worker stand still so long that its leases go to the other one, which then does the work."""
+        if self.wire.busy and not self.setup.plugin and self.wire.here.endswith(".apply"):
+            # Without the plugin nothing stops a request of a worker that stood still just before it sent it.
+            self.wire.meanwhile.append((self.wire.boundaries + 1, lambda: self._on_takeover(event)))
+            return
         self.wire.answers_lost += self.wire.busy
         self.clock.advance(LEASE_SECONDS)
         other = self._idle(event)
@@ -350,6 +356,11 @@ class Machine:
     def _counted(self, process: Process) -> set[str]:
         process.freed = dict(self.books.freed)
         return self.books.counted()
+
+    def _ordered(self, values: Mapping[str, Value]) -> None:
+        """Judge an order at the moment it is made in ERPNext (I6): never without what it is of, or whose it is."""
+        if not values.get("lines") or not values.get("customer"):
+            self.failures.append(f"I6: order {values.get('number')} was made without its lines or its customer")
 
     def _pushed(self, process: Process, row: Row, told: int, taken: int) -> None:
         """Judge a stock push (I7) at the moment it is made."""

@@ -425,6 +425,7 @@ class BooksForm(WorldForm):
 
     home: Books
     moment: Callable[[str], int] = staticmethod(lambda _product: 0)
+    on_order: Callable[[Mapping[str, Value]], None] = staticmethod(lambda _values: None)
 
     def fields(self, row: Row) -> Fields:
         """Return canonical values: text as it is, stock as what may be sold."""
@@ -449,6 +450,7 @@ class BooksForm(WorldForm):
         if self.entity != "order":
             values = {name: value for name, value in values.items() if name != "stock"}
             return self.home.insert(self.entity, values, born="bridge", token=operation.token)
+        self.on_order(values)
         status = values.pop("status")
         row = self.home.insert(self.entity, {**values, "status": "pending"}, born="bridge", token=operation.token)
         if not self.home.outbox and not self.sudden:

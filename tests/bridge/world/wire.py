@@ -72,6 +72,7 @@ class Wire:
     window: set[tuple[str, str, str]] = field(default_factory=set)
     focus: list[tuple[str, str, str]] = field(default_factory=list)
     busy: bool = False
+    here: str = ""
     under_way: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,7 +97,7 @@ class Wire:
         if not process.alive:
             raise Crash
         self.boundaries += 1
-        number = self.boundaries
+        number, self.here = self.boundaries, what
         if number == self.crash_at:
             self.trace.append(f"{process.name} dies: {what}")
             process.alive = False
