@@ -15,7 +15,7 @@ import pytest
 
 from agencystack.bridge import ending, merge, plan, planning
 from agencystack.bridge.batch import Again
-from agencystack.bridge.record import Observed, Presence, Ref, SideName
+from agencystack.bridge.record import Observed, Presence, SideName
 from agencystack.bridge.side import Changes, Mark, Result
 from agencystack.bridge.store.inbox import Inbox
 
@@ -241,28 +241,6 @@ def half_an_order_is_imported(patch: Patch) -> None:
         return replace(observed, presence=Presence.PRESENT, fields=self.fields(row))
 
     patch.setattr(ShopForm, "observed", whole)
-
-
-@planted("order", "create")
-def a_reference_without_a_link_is_left_out(patch: Patch) -> None:
-    """An order whose customer or product is not there yet is made without."""
-    linked = planning.linked
-
-    def leaving_out(entity: Any, seen: Observed, side: SideName, known: Any) -> Any:
-        while isinstance(result := linked(entity, seen, side, known), Ref):
-            fields = {name: value for name, value in seen.fields.items() if not _names(value, result)}
-            seen = replace(seen, fields=fields)
-        return result
-
-    patch.setattr(planning, "linked", leaving_out)
-
-
-def _names(value: Any, ref: Ref) -> bool:
-    if isinstance(value, Ref):
-        return value == ref
-    if isinstance(value, Mapping):
-        return any(_names(one, ref) for one in value.values())
-    return isinstance(value, list | tuple) and any(_names(one, ref) for one in value)
 
 
 @planted("twin", "create")
