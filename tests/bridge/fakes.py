@@ -276,6 +276,7 @@ ORDER = Entity(
     needs=("customer",),
     creates=(E,),
     deletion=Deletion.KEEP,
+    wanted=lambda fields: fields.get("total") != "0.00",
 )
 ENTITIES = {"customer": CUSTOMER, "order": ORDER}
 

@@ -10,6 +10,7 @@ from agencystack.bridge.bridge import Bridge
 from agencystack.bridge.record import Presence, Ref
 from agencystack.bridge.side import Outcome, Result
 from agencystack.bridge.store import Store
+from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.stack.errors import Unavailable
 from tests.bridge.fakes import ENTITIES, Chance, Clock, E, FakeSide, Killed, W, everything
@@ -161,6 +162,29 @@ def test_an_order_waits_for_its_customer(world: World) -> None:
     world.settle()
     (e,) = world.ec.here()
     assert [row["customer"] for row in world.eo.here().values()] == [Ref("customer", e)]
+
+
+def test_what_is_not_wanted_is_made_when_it_is_and_stays_in_step_then(world: World) -> None:
+    customer = world.wc.make(**world.customer(name="Ada"))
+    order = world.wo.make(customer=Ref("customer", customer), total="0.00")
+    world.settle()
+    assert (world.eo.here(), world.bridge.status().links.get(("order", LinkState.PROVISIONAL), 0)) == ({}, 0)
+    world.wo.edit(order, total="10.00")
+    world.settle()
+    assert [row["total"] for row in world.eo.here().values()] == ["10.00"]
+    world.wo.edit(order, total="0.00")
+    world.settle()
+    assert [row["total"] for row in world.eo.here().values()] == ["0.00"]
+
+
+def test_what_is_not_wanted_any_more_before_it_was_made_is_not_made(world: World) -> None:
+    world.e.faults["create", "order"] = Outcome("", Result.REFUSED, message="no", remedy="do")
+    customer = world.wc.make(**world.customer(name="Ada"))
+    order = world.wo.make(customer=Ref("customer", customer), total="10.00")
+    world.settle()
+    world.wo.edit(order, total="0.00")
+    world.settle()
+    assert (world.eo.here(), world.bridge.dead_letters()) == ({}, [])
 
 
 def test_an_order_of_a_deleted_customer_is_shown_to_a_person(world: World) -> None:

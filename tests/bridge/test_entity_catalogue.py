@@ -23,7 +23,9 @@ from tests.bridge.form_doubles import ACCOUNTING, FakeDocuments, FakeRecords, er
 SHARING = Sharing.model_validate(
     {
         "accounting": ACCOUNTING.model_dump(),
-        "entities": {"product": {"custom": {"size": {"wordpress": "size", "erpnext": "custom_size"}}}},
+        "entities": {
+            name: {"custom": {"size": {"wordpress": "size", "erpnext": "custom_size"}}} for name in ("product", "order")
+        },
     }
 )
 MINE = ("category", "customer", "product", "variation", "submission", "post", "page")
@@ -50,6 +52,14 @@ def test_every_entity_has_its_forms() -> None:
     books = forms_for_erpnext(FakeDocuments(), SHARING, ErpNextPlace("acme"))
     assert set(wordpress) == set(books) == set(ENTITIES)
     assert all(form.entity == name for forms in (wordpress, books) for name, form in forms.items())
+
+
+def test_orders_have_the_agencys_own_fields() -> None:
+    forms = (
+        forms_for_wordpress(FakeRecords(), SHARING, ShopPlace("acme"))["order"],
+        forms_for_erpnext(FakeDocuments(), SHARING, ErpNextPlace("acme"))["order"],
+    )
+    assert [list(form.custom) for form in forms] == [["size"], ["size"]]  # type: ignore[attr-defined]
 
 
 def test_without_accounting_there_is_what_needs_none() -> None:

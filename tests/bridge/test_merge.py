@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agencystack.bridge.entities import order_status
 from agencystack.bridge.entity import Deletion, Direction, Entity, Field, Policy
 from agencystack.bridge.merge import RECORD, Agreed, Merge, initial, merge
 from agencystack.bridge.record import Observed, Presence, SideName, Value
@@ -106,6 +107,13 @@ def test_without_two_different_times_a_person_is_asked(times: tuple[datetime | N
 def test_a_field_one_side_does_not_tell_is_left_alone() -> None:
     merged = merge(entity(field()), {"name": Agreed("a", "a")}, seen("b"), Observed("2", {}))
     assert merged == Merge()
+
+
+def test_a_side_that_writes_the_agreed_value_its_own_way_says_nothing_new() -> None:
+    """A Sales Order that is completed stays so; the shop's order was moved back on purpose, and is moved again."""
+    forward = field(join=order_status.join)
+    merged = decided(forward, ("processing", "completed"), "on-hold", "completed")
+    assert (merged.to_wordpress, merged.to_erpnext) == ({}, {"name": "on-hold"})
 
 
 def test_a_field_with_an_algebra_of_its_own_is_joined() -> None:

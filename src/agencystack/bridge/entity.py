@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agencystack.bridge.record import SideName, Value
+from agencystack.bridge.record import Fields, SideName, Value
 from agencystack.stack.sharing import Deletion, Direction, Policy
 
 __all__ = ["Deletion", "Direction", "Entity", "Field", "Join", "Policy", "SideName"]
@@ -54,6 +54,8 @@ class Entity:
         deletion: what happens when a record is gone on one side.
         needs: entities its references name; a record waits until those it names are linked.
         creates: the sides on which the bridge may make records of it.
+        wanted: whether a record that only one side has is made on the other, by its values; one that both have stays in
+            step whatever it says.
     """
 
     name: str
@@ -64,6 +66,11 @@ class Entity:
     deletion: Deletion = Deletion.ARCHIVE
     needs: tuple[str, ...] = ()
     creates: tuple[SideName, ...] = (SideName.WORDPRESS, SideName.ERPNEXT)
+    wanted: Callable[[Fields], bool] | None = None
+
+    def makes(self, fields: Fields) -> bool:
+        """Tell whether a record with these values is made on the side that has none."""
+        return self.wanted is None or self.wanted(fields)
 
     def field(self, name: str) -> Field:
         """Return a field by its name.

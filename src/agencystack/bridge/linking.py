@@ -98,6 +98,8 @@ def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: li
         if match.kind is MatchKind.LINK and key.link is not None:
             key.end(Again("linked", counts=False))
             found.matched.append(key.link.completed(other, match.candidates[0]))
+        elif match.kind is MatchKind.CREATE and key.link is None and not rules.makes(key.seen[side].fields):
+            key.end()
         elif match.kind in (MatchKind.LINK, MatchKind.CREATE):
             if key.link is None:
                 found.links.append((key, _link(context, key, side, match.candidates)))

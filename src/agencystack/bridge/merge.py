@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agencystack.bridge.entity import Deletion, Entity, Field, Policy
+from agencystack.bridge.entity import Deletion, Entity, Field, Join, Policy
 from agencystack.bridge.record import Fields, Observed, Presence, SideName, Value, same
 
 RECORD = ""
@@ -145,11 +145,23 @@ def _of_field(rule: Field, before: Agreed | None, now: Agreed, wordpress: Observ
     if not changed:
         return _NOTHING
     if rule.join is not None:
-        known = before.on(rule.owner) if before else None
-        return _put(rule, now, rule.join(known, now.wordpress, now.erpnext))
+        return _put(rule, now, _joined(rule.join, before, now, rule.owner))
     if len(changed) == 1:
         return _one_changed(rule, before, now, changed[0])
     return _both_changed(rule, now, {SideName.WORDPRESS: wordpress, SideName.ERPNEXT: erpnext})
+
+
+def _joined(join: Join, before: Agreed | None, now: Agreed, owner: SideName) -> Value:
+    """Return what a field's own algebra makes of both values.
+
+    A side that changed nothing says what was agreed on, however it writes that: a Sales Order that is completed stays
+    so when the shop's order is moved back on purpose, and is no news at the shop's next change.
+    """
+    if before is None:
+        return join(None, now.wordpress, now.erpnext)
+    known = before.on(owner)
+    wordpress, erpnext = (known if _same(now.on(side), before.on(side)) else now.on(side) for side in SideName)
+    return join(known, wordpress, erpnext)
 
 
 def _changed(before: Agreed | None, now: Agreed) -> list[SideName]:

@@ -128,7 +128,7 @@ def _form(name: str, side: SideName, seen: Mapping[SideName, Observed], done: Ma
 
 def _creation(situation: Situation, target: SideName) -> Plan:
     source = situation.seen[target.other]
-    if source.presence is Presence.GONE:
+    if source.presence is Presence.GONE or not situation.entity.makes(source.fields):
         return Plan(dropped=True)
     return Plan((_whole(situation, target, Action.CREATE),))
 

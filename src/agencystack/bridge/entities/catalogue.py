@@ -112,7 +112,7 @@ def forms_for_wordpress(records: Records, sharing: Sharing, place: ShopPlace) ->
             )
             for form in (ProductOnWordPress, VariationOnWordPress)
         ),
-        OrderOnWordPress(records, place.site, sharing.guests),
+        OrderOnWordPress(records, place.site, sharing.guests, custom=_custom(sharing, "order")),
         PaymentOnWordPress(records, place.site),
         RefundOnWordPress(records, place.site),
         SubmissionOnWordPress(records, _custom(sharing, "submission")),
@@ -146,7 +146,7 @@ def forms_for_erpnext(documents: Documents, sharing: Sharing, place: ErpNextPlac
                 form(documents, accounting, site=place.url, zone=place.zone, custom=_custom(sharing, form.entity))
                 for form in (ProductOnErpNext, VariationOnErpNext)
             ),
-            OrderOnErpNext(documents, accounting, place.site, sharing.guests),
+            OrderOnErpNext(documents, accounting, place.site, sharing.guests, custom=_custom(sharing, "order")),
             PaymentOnErpNext(documents, accounting, place.site),
             RefundOnErpNext(documents, accounting, place.site),
         ]

@@ -17,6 +17,20 @@ from agencystack.bridge.record import Fields, SideName, Value
 
 SHOP = SideName.WORDPRESS
 
+_NOTHING_BOUGHT = frozenset({order_status.PENDING, order_status.FAILED, order_status.CANCELLED})
+
+
+def wanted(fields: Fields) -> bool:
+    """Tell whether an order that only one side has is to be made on the other.
+
+    Checkouts that were abandoned, failed or ran out of time are none: ERPNext would fill with drafts nobody wants.
+    What was paid is one all the same, and what was made stays in step, whatever becomes of it.
+    """
+    payment = fields.get("payment")
+    paid = isinstance(payment, Mapping) and payment.get("paid") is not None
+    return paid or fields.get("status") not in _NOTHING_BOUGHT
+
+
 ORDER = Entity(
     name="order",
     title="Orders",
@@ -51,6 +65,7 @@ ORDER = Entity(
     identity=("shop_id",),
     deletion=Deletion.ASK,
     needs=("customer", "product", "variation"),
+    wanted=wanted,
 )
 """Of ``content``:
 
@@ -62,20 +77,6 @@ ORDER = Entity(
 Of ``payment``: ``method, title, transaction, paid``. Of ``billing`` and ``shipping_address``: WooCommerce's own names,
 which are ``first_name, last_name, company, address_1, address_2, city, state, postcode, country, email, phone``.
 """
-
-
-_NOTHING_BOUGHT = frozenset({order_status.PENDING, order_status.FAILED, order_status.CANCELLED})
-
-
-def wanted(fields: Fields) -> bool:
-    """Tell whether an order that only one side has is to be made on the other.
-
-    Checkouts that were abandoned, failed or ran out of time are none: ERPNext would fill with drafts nobody wants.
-    What was paid is one all the same, and what was made stays in step, whatever becomes of it.
-    """
-    payment = fields.get("payment")
-    paid = isinstance(payment, Mapping) and payment.get("paid") is not None
-    return paid or fields.get("status") not in _NOTHING_BOUGHT
 
 
 def rows(content: Value, name: str) -> Sequence[Mapping[str, Any]]:
