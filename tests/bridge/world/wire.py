@@ -97,7 +97,9 @@ class Wire:
         if not process.alive:
             raise Crash
         self.boundaries += 1
-        number, self.here = self.boundaries, what
+        number = self.boundaries
+        if not self.busy:
+            self.here = what
         if number == self.crash_at:
             self.trace.append(f"{process.name} dies: {what}")
             process.alive = False
