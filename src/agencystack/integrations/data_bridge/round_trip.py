@@ -75,7 +75,6 @@ class _Trip:
         from agencystack.bridge.sides.wordpress.records import Kind, Write
         from agencystack.bridge.tokens import new_token
 
-        # Without the token of an operation of the bridge's: to it this is a person's record.
         token = new_token(datetime.now(UTC))
         write = Write(token, Kind(self._sample.kind), "create", values=self._sample.values)
         written = self._shop.records.write([write])[token]
@@ -85,7 +84,10 @@ class _Trip:
                 component=ComponentRef(self._bridge.context.pairing, "wordpress"),
                 remedy="see whether the bridge's user may; then: agencystack verify data-bridge",
             )
-        return str(written.native["id"])
+        id_ = str(written.native["id"])
+        # What the bridge's own user writes leaves no mark; the hint stands for the one a person's would leave.
+        self._bridge.hint(self._here, self._sample.entity, [id_], "proof")
+        return id_
 
     def _linked(self, id_: str) -> str:
         """Return the record's name in ERPNext, empty while it has none."""
