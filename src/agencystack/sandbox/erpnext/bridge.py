@@ -11,6 +11,7 @@ from typing import Any
 
 from agencystack.sandbox.erpnext.birth import BRIDGE_USER
 from agencystack.sandbox.erpnext.connector import APP, part
+from agencystack.sandbox.erpnext.doctypes import DOCTYPES
 from agencystack.sandbox.erpnext.documents import Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError, invalid, not_whitelisted
 from agencystack.sandbox.erpnext.groups import TOKEN, Groups
@@ -67,7 +68,19 @@ class Bridge:
         keys = {str(one["id"]): str(one["secret"]) for one in given["keys"]}
         told = {key: given.get(key) or "" for key in ("pairing", "hook_url")}
         work.transaction.put({**self._settings(work), **told, "entities": dict(given["entities"]), "keys": keys})
+        self._make_fields(work)
         return self.state(work, given)
+
+    def _make_fields(self, work: Work) -> None:
+        """Make the app's own fields where they are missing; those that are there are left as they are."""
+        for doctype, fields in part("bridge.fields").wanted().items():
+            if doctype not in DOCTYPES:
+                continue
+            for field in fields:
+                if not work.meta(doctype).field(str(field["fieldname"])):
+                    self._documents.plant(
+                        work, "Custom Field", f"{doctype}-{field['fieldname']}", {"dt": doctype, **field}
+                    )
 
     def clear(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:
         """Forget the pairing."""
