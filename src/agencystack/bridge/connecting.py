@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import httpx
 
 from agencystack.bridge.entities.catalogue import (
     ErpNextPlace,
@@ -47,22 +50,39 @@ class Connection:
     close: Callable[[], None]
 
 
-def connect(pairing: str, accesses: Mapping[SideName, Access], sharing: Sharing) -> Connection:
+@dataclass(frozen=True)
+class Ways:
+    """Other ways than the network, and another clock than the machine's; for tests.
+
+    Args:
+        transports: carry requests to a side.
+        clock: seconds since 1970.
+    """
+
+    transports: Mapping[SideName, httpx.BaseTransport] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+
+
+def connect(
+    pairing: str, accesses: Mapping[SideName, Access], sharing: Sharing, ways: Ways | None = None
+) -> Connection:
     """Connect a pairing.
 
     Args:
         pairing: its id, which is the client's.
         accesses: how its sides are reached.
         sharing: what is shared.
+        ways: other ways to them than the network.
 
     Raises:
         Unavailable: ERPNext does not tell its time zone.
     """
+    ways = ways or Ways()
     with ExitStack() as stack:
-        documents, of_erpnext = _erpnext(pairing, accesses[SideName.ERPNEXT], sharing, stack)
+        documents, of_erpnext = _erpnext(pairing, accesses[SideName.ERPNEXT], sharing, ways, stack)
         imported = counted_orders(documents, pairing)
         of_wordpress = _wordpress(
-            pairing, accesses[SideName.WORDPRESS], sharing, ShopPlace(pairing, imported=imported), stack
+            pairing, accesses[SideName.WORDPRESS], sharing, ShopPlace(pairing, imported=imported), ways, stack
         )
         close = stack.pop_all().close
     return Connection({SideName.WORDPRESS: of_wordpress, SideName.ERPNEXT: of_erpnext}, close)
@@ -83,25 +103,33 @@ def connected(keyring: Keyring, pairing: str, sharing: Sharing) -> Iterator[Mapp
         made.close()
 
 
-def _wordpress(pairing: str, access: Access, sharing: Sharing, place: ShopPlace, stack: ExitStack) -> WordPressSide:
-    where = ComponentRef(pairing, "wordpress")
+def _wordpress(
+    pairing: str, access: Access, sharing: Sharing, place: ShopPlace, ways: Ways, stack: ExitStack
+) -> WordPressSide:
+    where, way = ComponentRef(pairing, "wordpress"), ways.transports.get(SideName.WORDPRESS)
     if access.keys:
-        api = RestApi(where, access.url, ca_file=access.ca_path)
+        api = RestApi(where, access.url, ca_file=access.ca_path, transport=way, clock=ways.clock)
         calls = PluginCalls(api, access.keys[0])
         stack.callback(api.close)
         return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), PluginChanges(calls))
-    api = RestApi(where, access.url, _credential(access), ca_file=access.ca_path)
+    api = RestApi(where, access.url, _credential(access), ca_file=access.ca_path, transport=way, clock=ways.clock)
     stack.callback(api.close)
     records = RestRecords(api)
-    return WordPressSide(forms_for_wordpress(records, sharing, place), PolledShop(records, _kinds(sharing)))
+    polled = PolledShop(records, _kinds(sharing), clock=ways.clock)
+    return WordPressSide(forms_for_wordpress(records, sharing, place), polled)
 
 
 def _erpnext(
-    pairing: str, access: Access, sharing: Sharing, stack: ExitStack
+    pairing: str, access: Access, sharing: Sharing, ways: Ways, stack: ExitStack
 ) -> tuple[AppDocuments | RestDocuments, ErpNextSide]:
     authorization = None if access.keys else _token(access)
     exchange = Exchange(
-        ComponentRef(pairing, "erpnext"), access.url, authorization, access.ca_path, access.host or None
+        ComponentRef(pairing, "erpnext"),
+        access.url,
+        authorization,
+        access.ca_path,
+        access.host or None,
+        ways.transports.get(SideName.ERPNEXT),
     )
     stack.callback(exchange.close)
     if access.keys:
