@@ -244,6 +244,7 @@ function queries() {
 		'sso'        => __NAMESPACE__ . '\\sso',
 		'sso_user'   => __NAMESPACE__ . '\\sso_user',
 		'health'     => __NAMESPACE__ . '\\health',
+		'bridge'     => __NAMESPACE__ . '\\bridge',
 	);
 }
 
@@ -268,5 +269,6 @@ function commands() {
 		'sso_forget_user'   => __NAMESPACE__ . '\\sso_forget_user',
 		'sso_check_token'   => __NAMESPACE__ . '\\sso_check_token',
 		'write_health'      => __NAMESPACE__ . '\\write_health',
+		'write_bridge'      => __NAMESPACE__ . '\\write_bridge',
 	);
 }
