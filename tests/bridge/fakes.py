@@ -63,6 +63,7 @@ class Row:
     version: int = 1
     presence: Presence = Presence.PRESENT
     modified: datetime | None = None
+    position: str = ""
 
 
 @dataclass
@@ -101,6 +102,12 @@ class FakeForm:
         self.rows_[id_].presence = Presence.PRESENT
         self.side.mark(self.entity, id_)
 
+    def rename(self, id_: str, new: str) -> None:
+        self.rows_[id_].position = self.position(id_)
+        self.rows_ = {new if one == id_ else one: row for one, row in self.rows_.items()}
+        self.side.mark(self.entity, id_)
+        self.side.mark(self.entity, new)
+
     def here(self) -> dict[str, dict[str, object]]:
         return {id_: row.fields for id_, row in self.rows_.items() if row.presence is not Presence.GONE}
 
@@ -123,9 +130,12 @@ class FakeForm:
             created=row.created,
             modified=row.modified,
             token=row.token if self.stored_tokens else "",
-            position=id_.zfill(20),
+            position=self.position(id_),
             row=self.row(id_),
         )
+
+    def position(self, id_: str) -> str:
+        return self.rows_[id_].position or id_.zfill(20)
 
     def row(self, id_: str) -> str:
         return digest({"id": id_, "fields": dict(self.rows_[id_].fields)})[:16]
@@ -133,6 +143,14 @@ class FakeForm:
     def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
         self.side.call("find", tokens)
         return {row.token: id_ for id_, row in self.rows_.items() if row.token in tokens}
+
+    def renamed(self, made: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+        self.side.call("renamed", [])
+        return {
+            id_: [one for one, row in self.rows_.items() if row.created == moment]
+            for id_, moment in made.items()
+            if id_ not in self.rows_
+        }
 
     def candidates(self, fields: Fields) -> Sequence[str]:
         self.side.call("candidates", [])
@@ -205,7 +223,7 @@ class FakeForm:
         return {
             id_: self.row(id_)
             for id_ in self.here()
-            if within.start <= id_.zfill(20) and (not within.end or id_.zfill(20) < within.end)
+            if within.start <= self.position(id_) and (not within.end or self.position(id_) < within.end)
         }
 
 

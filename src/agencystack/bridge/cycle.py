@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from sqlalchemy.exc import OperationalError
@@ -14,6 +15,7 @@ from agencystack.bridge.linking import link_all
 from agencystack.bridge.observing import Restored, observe
 from agencystack.bridge.planning import plan_all
 from agencystack.bridge.recording import follow, record_outcomes, record_plans
+from agencystack.bridge.renaming import follow_renames
 from agencystack.bridge.settling import settle_creations
 from agencystack.bridge.side import Action, Result
 from agencystack.bridge.store.dead import DeadLetter
@@ -53,9 +55,9 @@ class Progress:
         return Progress(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
-def work(context: Context, limit: int) -> Progress:
-    """Work on one batch of due keys."""
-    batch = claim(context, limit)
+def work(context: Context, limit: int, only: Sequence[str] = ()) -> Progress:
+    """Work on one batch of due keys, of some entities alone or of all."""
+    batch = claim(context, limit, only)
     if not batch.keys:
         return Progress()
     try:
@@ -96,6 +98,7 @@ def pause(context: Context, reason: str) -> None:
 def _work(context: Context, batch: Batch) -> Progress:
     settle_creations(context, batch)
     letters = observe(context, batch)
+    follow_renames(context, batch)
     link_all(context, batch)
     planned = plan_all(context, batch)
     planned.letters.extend(letters)

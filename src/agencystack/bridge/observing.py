@@ -80,14 +80,14 @@ def _check_created(key: Key) -> None:
         known = key.link.created(side)
         if seen.presence is not Presence.PRESENT or not known or not seen.created or known == seen.created:
             continue
-        if not _alike(key.base, seen, side):
+        if not alike(key.base, seen, side):
             raise Restored(
                 f"{key.entity.name} {seen.id} of {side} was made at {seen.created}, the one that is linked at {known}"
             )
 
 
-def _alike(base: Base, seen: Observed, side: SideName) -> bool:
-    """Tell whether a record is much like what was agreed on: then only its date was edited."""
+def alike(base: Base, seen: Observed, side: SideName) -> bool:
+    """Tell whether a record is much like what was agreed on: then it is the same, with another date or name."""
     told = [name for name in base if name in seen.fields and base[name].on(side) is not None]
     equal = sum(same(base[name].on(side), seen.fields[name]) for name in told)
     return 2 * equal >= len(told)

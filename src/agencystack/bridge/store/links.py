@@ -59,6 +59,10 @@ class Link:
             return replace(self, wordpress=id_, wordpress_created=created, state=LinkState.LINKED)
         return replace(self, erpnext=id_, erpnext_created=created, state=LinkState.LINKED)
 
+    def moved(self, side: SideName, id_: str) -> Link:
+        """Return the link with the id that a side's record has now."""
+        return replace(self, wordpress=id_) if side is SideName.WORDPRESS else replace(self, erpnext=id_)
+
     def made(self, side: SideName, created: str) -> Link:
         """Return the link with the time one side says its record was made at."""
         if side is SideName.WORDPRESS:

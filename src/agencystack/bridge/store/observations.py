@@ -69,6 +69,14 @@ class Observations:
             }
         return found
 
+    def at(self, side: SideName, entity: str, positions: Iterable[str]) -> list[str]:
+        """Return the ids of the records that were seen at positions of a side's order."""
+        found: list[str] = []
+        for some in chunks(sorted(set(positions) - {""})):
+            query = select(observation.c.record).where(*self._of(side, entity), observation.c.position.in_(some))
+            found += self._connection.execute(query).scalars()
+        return found
+
     def in_order(self, side: SideName, entity: str, start: str = "", end: str = "") -> Iterator[tuple[str, str, str]]:
         """Yield position, id and row digest of the records a side has rows of, in its order.
 

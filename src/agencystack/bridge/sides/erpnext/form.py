@@ -131,6 +131,19 @@ class ErpNextForm(ABC):
         """Return ids by op token."""
         return self.documents.find(self.doctype, tokens) if tokens else {}
 
+    def renamed(self, made: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+        """Return the names under which documents may be now: a rename leaves ``creation`` as it was.
+
+        Source: frappe/model/rename_doc.py, which changes ``name`` (and what is called after it) alone.
+        """
+        moments = sorted(set(made.values()))
+        rows = self.documents.select(self.doctype, [*self.which, ["creation", "in", moments]], ["name", "creation"])
+        names: dict[str, list[str]] = {}
+        for row in rows:
+            names.setdefault(str(row["creation"]), []).append(str(row["name"]))
+        there = {str(row["name"]).casefold() for row in rows}
+        return {name: names.get(moment, []) for name, moment in made.items() if name.casefold() not in there}
+
     def candidates(self, fields: Fields) -> Sequence[str]:
         """Return ids of records that may be the same thing."""
         for filters in self.filters_for(fields):
