@@ -82,7 +82,12 @@ def connect(
         documents, of_erpnext = _erpnext(pairing, accesses[SideName.ERPNEXT], sharing, ways, stack)
         imported = counted_orders(documents, pairing)
         of_wordpress = _wordpress(
-            pairing, accesses[SideName.WORDPRESS], sharing, ShopPlace(pairing, imported=imported), ways, stack
+            pairing,
+            accesses[SideName.WORDPRESS],
+            sharing,
+            ShopPlace(pairing, roles=sharing.roles, imported=imported),
+            ways,
+            stack,
         )
         close = stack.pop_all().close
     return Connection({SideName.WORDPRESS: of_wordpress, SideName.ERPNEXT: of_erpnext}, close)

@@ -243,7 +243,7 @@ def shared_by(client: str, *, has_shop: bool) -> dict[str, Any]:
     both, in_ = {"direction": "both"}, {"direction": "to_erpnext"}
     entities: dict[str, Any] = {"customer": both, "submission": in_, "post": both, "page": both}
     if not has_shop:
-        return {"entities": entities}
+        return {"entities": entities, "roles": ["subscriber"]}
     shop = {"category": both, "product": both, "variation": both, "order": both, "payment": in_, "refund": in_}
     return {"entities": entities | shop, "accounting": books_of(client)}
 

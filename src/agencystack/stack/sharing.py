@@ -187,6 +187,9 @@ class Sharing(StrictModel):
     )
     accounting: Accounting | None = Field(default=None)
     guests: Guests = Field(default=Guests())
+    roles: Names = Field(
+        default=("customer",), description="Users of WordPress of no other role than these are customers."
+    )
     brake_percent: int = Field(
         default=5, ge=0, le=100, description="A run that would remove more of the links asks first."
     )
