@@ -21,7 +21,8 @@ CHECKED = (
 """Doctypes whose documents it may ask for by name; nothing but whether they are there is told."""
 
 STOCK_SETTINGS = "Stock Settings"
-AUTO_PRICE = "auto_insert_price_list_rate_if_missing"
+PRICES_BY_ORDERS = ("auto_insert_price_list_rate_if_missing", "update_existing_price_list_rate")
+"""Settings by which ERPNext makes a price of an order's rate, and overwrites the one there is."""
 
 
 @frappe.whitelist(methods=["POST"])
@@ -58,14 +59,20 @@ def service_item(code: str, values: Any = None) -> dict[str, Any] | None:
 
 
 @frappe.whitelist(methods=["POST"])
-def prices_by_orders(wanted: int | str | None = None) -> dict[str, bool]:
-	"""Return whether ERPNext makes a price of the rate of an order's new item; changed first where that is wanted."""
+def price_settings(values: Any = None) -> dict[str, bool]:
+	"""Return which settings let ERPNext make prices of orders; changed first where values are given.
+
+	Args:
+		values: by name, those of :data:`PRICES_BY_ORDERS`.
+	"""
 	frappe.only_for("System Manager")
-	if wanted is not None:
-		settings = frappe.get_doc(STOCK_SETTINGS)
-		settings.set(AUTO_PRICE, int(wanted))
+	wanted = frappe.parse_json(values) if values is not None else {}
+	settings = frappe.get_doc(STOCK_SETTINGS)
+	there = [name for name in PRICES_BY_ORDERS if settings.meta.has_field(name)]
+	if wanted:
+		settings.update({name: int(wanted[name]) for name in there if name in wanted})
 		settings.save(ignore_permissions=True)
-	return {"on": bool(int(frappe.db.get_single_value(STOCK_SETTINGS, AUTO_PRICE) or 0))}
+	return {name: bool(int(settings.get(name) or 0)) for name in there}
 
 
 def _write_item(code: str, values: dict[str, Any]) -> None:

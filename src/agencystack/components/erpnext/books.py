@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from agencystack.components.erpnext.site import FrappeSite
 
 STOCK_SETTINGS = "Stock Settings"
-AUTO_PRICE = "auto_insert_price_list_rate_if_missing"
+PRICES_BY_ORDERS = ("auto_insert_price_list_rate_if_missing", "update_existing_price_list_rate")
+"""Settings by which ERPNext makes a price of an order's rate, and overwrites the one there is (facts, "Money")."""
+
 _METHODS = "agencystack_connector.books"
 
 
@@ -74,19 +76,23 @@ class ErpNextBooks:
         else:
             self._site.update("Item", code, values)
 
-    def prices_by_orders(self) -> bool:
-        """Say whether ERPNext makes a price of the rate of an order's new item (facts/erpnext-in-depth.md "Money")."""
+    def price_settings(self) -> Mapping[str, bool]:
+        """Return which of :data:`PRICES_BY_ORDERS` are on; one that this ERPNext does not have is left out."""
         if self._has_app():
-            told = self._site.call(f"{_METHODS}.prices_by_orders", {})
-            return bool(told.get("on")) if isinstance(told, Mapping) else False
-        return bool((self._site.document(STOCK_SETTINGS, STOCK_SETTINGS) or {}).get(AUTO_PRICE))
+            told = self._site.call(f"{_METHODS}.price_settings", {})
+            if not isinstance(told, Mapping):
+                raise self._site.bad_shape("which settings make prices of orders")
+            return {str(name): bool(on) for name, on in told.items()}
+        live = self._site.document(STOCK_SETTINGS, STOCK_SETTINGS) or {}
+        return {name: bool(live[name]) for name in PRICES_BY_ORDERS if name in live}
 
-    def set_prices_by_orders(self, on: bool) -> None:
-        """Have it do so, or not."""
+    def set_price_settings(self, values: Mapping[str, bool]) -> None:
+        """Set some of them."""
+        plain = {name: int(on) for name, on in values.items()}
         if self._has_app():
-            self._site.call(f"{_METHODS}.prices_by_orders", {"wanted": int(on)})
+            self._site.call(f"{_METHODS}.price_settings", {"values": plain})
         else:
-            self._site.update(STOCK_SETTINGS, STOCK_SETTINGS, {AUTO_PRICE: int(on)})
+            self._site.update(STOCK_SETTINGS, STOCK_SETTINGS, plain)
 
     def _lacking(self, doctype: str, names: Sequence[str]) -> list[str]:
         rows = self._site.documents(doctype, filters=[["name", "in", list(names)]])

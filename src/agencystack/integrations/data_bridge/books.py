@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agencystack.components.erpnext.books import AUTO_PRICE, STOCK_SETTINGS, ErpNextBooks
+from agencystack.components.erpnext.books import STOCK_SETTINGS, ErpNextBooks
 from agencystack.engine.integration import Blocked
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
@@ -128,20 +128,23 @@ class OrdersWriteNoPrices(Resource):
     """ERPNext makes a price of every order's rate unless it is told not to (facts/erpnext-in-depth.md "Money")."""
 
     def __init__(self, books: ErpNextBooks) -> None:
-        self.component, self.key = books.where, f"{STOCK_SETTINGS} {AUTO_PRICE}"
+        self.component, self.key = books.where, f"prices by orders ({STOCK_SETTINGS})"
         self._books = books
+        self._known: tuple[str, ...] = ()
 
     def read(self) -> Reading:
         """Return whether it does."""
-        return Reading({AUTO_PRICE: self._books.prices_by_orders()})
+        settings = self._books.price_settings()
+        self._known = tuple(settings)
+        return Reading(dict(settings))
 
     def wanted(self) -> Fields:
-        """Want it not to."""
-        return {AUTO_PRICE: False}
+        """Want it not to, by any setting this ERPNext has."""
+        return dict.fromkeys(self._known, False)
 
     def write(self, change: Change) -> None:
         """Set it."""
-        self._books.set_prices_by_orders(bool(change.target[AUTO_PRICE]))
+        self._books.set_price_settings({name: bool(change.target[name]) for name in change.names})
 
 
 def books_of(books: ErpNextBooks, accounting: Accounting, entities: Sequence[str]) -> Iterator[Resource]:

@@ -13,6 +13,7 @@ from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value, digest
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.files import private_folder
+from agencystack.stack.secrets import Secret
 from agencystack.stack.sharing import Sharing
 
 KEY = "pairing"
@@ -98,6 +99,7 @@ def _shown(accesses: Mapping[SideName, Access]) -> dict[str, Value]:
     for side, access in accesses.items():
         shown[f"{side}_url"] = access.url
         shown[f"{side}_public_url"] = access.public_url
-        shown[f"{side}_user"] = access.user
+        # An API key is half of a credential: both halves are shown to nobody.
+        shown[f"{side}_credential"] = Secret(f"{access.user}:{access.password.reveal()}") if access.password else None
         shown[f"{side}_keys"] = tuple(key.id for key in access.keys)
     return shown

@@ -137,12 +137,13 @@ def accesses(site: Site) -> Mapping[SideName, Access]:
         keys=shared_keys(site, SideName.WORDPRESS).signing(),
         ca_file=wordpress.ca_file or "",
     )
+    signs = has_app(site)()
     here = Access(
         url=erpnext.reached_by_us(),
         public_url=erpnext.url,
-        keys=shared_keys(site, SideName.ERPNEXT).signing() if has_app(site)() else (),
-        user=site.context.resolve(erpnext.api_key).reveal(),
-        password=site.context.resolve(erpnext.api_secret),
+        keys=shared_keys(site, SideName.ERPNEXT).signing() if signs else (),
+        user="" if signs else site.context.resolve(erpnext.api_key).reveal(),
+        password=None if signs else site.context.resolve(erpnext.api_secret),
         ca_file=erpnext.ca_file or "",
     )
     return {SideName.WORDPRESS: there, SideName.ERPNEXT: here}

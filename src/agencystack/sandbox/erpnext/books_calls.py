@@ -13,7 +13,7 @@ from agencystack.sandbox.erpnext.documents import Documents, Work
 from agencystack.sandbox.erpnext.errors import FrappeError
 
 STOCK_SETTINGS = "Stock Settings"
-AUTO_PRICE = "auto_insert_price_list_rate_if_missing"
+PRICES_BY_ORDERS = ("auto_insert_price_list_rate_if_missing", "update_existing_price_list_rate")
 
 Arguments = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def books_methods(documents: Documents) -> dict[str, Callable[[Work, Arguments],
     made = {
         f"{books}.missing": _missing,
         f"{books}.service_item": lambda work, given: _service_item(work, documents, given),
-        f"{books}.prices_by_orders": _prices_by_orders,
+        f"{books}.price_settings": _price_settings,
     }
     return {name: _for_managers(method) for name, method in made.items()}
 
@@ -52,12 +52,12 @@ def _service_item(work: Work, documents: Documents, given: Arguments) -> dict[st
     return item and {name: item.get(name, 0) for name in ("item_code", "is_stock_item", "disabled")}
 
 
-def _prices_by_orders(work: Work, given: Arguments) -> dict[str, bool]:
+def _price_settings(work: Work, given: Arguments) -> dict[str, bool]:
     kept = work.transaction.get(STOCK_SETTINGS, STOCK_SETTINGS) or {"doctype": STOCK_SETTINGS, "name": STOCK_SETTINGS}
-    if given.get("wanted") is not None:
-        kept = {**kept, AUTO_PRICE: int(given["wanted"])}
+    if wanted := given.get("values"):
+        kept = {**kept, **{name: int(wanted[name]) for name in PRICES_BY_ORDERS if name in wanted}}
         work.transaction.put(kept)
-    return {"on": bool(kept.get(AUTO_PRICE))}
+    return {name: bool(kept.get(name)) for name in PRICES_BY_ORDERS}
 
 
 def _for_managers(method: Callable[[Work, Arguments], Any]) -> Callable[[Work, Arguments], Any]:

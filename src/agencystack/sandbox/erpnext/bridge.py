@@ -86,6 +86,11 @@ class Bridge:
         """Forget the pairing."""
         _only_managers(work, "clear")
         work.transaction.put({**self._settings(work), "pairing": "", "hook_url": "", "entities": {}, "keys": {}})
+        ours = part("bridge.fields").names()
+        for field in work.transaction.scan("Custom Field"):
+            if field.get("fieldname") in ours:
+                # What stands in its columns stays, as on the real site.
+                work.transaction.delete("Custom Field", str(field["name"]))
         return self.state(work, {})
 
     def state(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,18 @@ _NOTE_FIELD: Field = {
 	"read_only": 1,
 	"allow_on_submit": 1,
 }
+# What the shop said of an order and no row of the document tells: coupons, address parts, the time of day.
+_SHOP_FIELD: Field = {
+	"fieldname": "agencystack_shop",
+	"label": "As the Shop Told It",
+	"fieldtype": "Long Text",
+	"no_copy": 1,
+	"hidden": 1,
+	"read_only": 1,
+	"print_hide": 1,
+	"report_hide": 1,
+	"allow_on_submit": 1,
+}
 # Copied into the invoices and notes that are made of an order, so that a refund finds its line there.
 _LINE_FIELD: Field = {
 	"fieldname": "agencystack_line",
@@ -87,6 +99,7 @@ def wanted() -> dict[str, list[Field]]:
 		(_LINKED, _LINK_FIELD),
 		(("Sales Order",), _STATUS_FIELD),
 		(("Sales Order",), _NOTE_FIELD),
+		(("Sales Order",), _SHOP_FIELD),
 		(_LINES, _LINE_FIELD),
 	):
 		for doctype in doctypes:
