@@ -26,7 +26,7 @@ from agencystack.bridge.record import Fields, Value
 from agencystack.bridge.settings import Accounting
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Made, Saved, Step
-from agencystack.bridge.sides.erpnext.form import Native
+from agencystack.bridge.sides.erpnext.form import Native, Watch
 
 _ITEM = "Item"
 _MOST = 60_000
@@ -47,6 +47,7 @@ class CatalogueOnErpNext(SharedErpNextForm):
     """
 
     doctype: ClassVar[str] = _ITEM
+    watched: ClassVar[Sequence[Watch]] = (Watch("Item Price", "item_code"), Watch("Bin", "item_code"))
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from agencystack.bridge.record import Fields, Observed, Value
 from agencystack.bridge.settings import Accounting
 from agencystack.bridge.side import Action, Operation
 from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Saved, Step
-from agencystack.bridge.sides.erpnext.form import Native
+from agencystack.bridge.sides.erpnext.form import Native, Watch
 
 _CUSTOMER, _INDIVIDUAL = "Customer", "Individual"
 _CONTACT_FIELDS = frozenset({"email", "first_name", "last_name", "phone"})
@@ -37,6 +37,10 @@ class CustomerOnErpNext(SharedErpNextForm):
 
     entity: ClassVar[str] = "customer"
     doctype: ClassVar[str] = _CUSTOMER
+    watched: ClassVar[Sequence[Watch]] = tuple(
+        Watch(doctype, "links.link_name", (("Dynamic Link", "link_doctype", "=", _CUSTOMER),))
+        for doctype in ("Contact", "Address")
+    )
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from agencystack.bridge.record import Fields, Observed, Presence, Ref
 from agencystack.bridge.settings import Accounting, Guests
 from agencystack.bridge.side import Action, Operation
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Group, Made, Step
-from agencystack.bridge.sides.erpnext.form import Native
+from agencystack.bridge.sides.erpnext.form import Native, Watch
 
 NOTE_FIELD = "agencystack_note"
 _NOTE_BYTES = 60_000
@@ -49,6 +49,11 @@ class OrderOnErpNext(WaitingErpNextForm):
 
     entity = "order"
     doctype = _SALES_ORDER
+    watched = (
+        Watch("Delivery Note", "items.against_sales_order"),
+        Watch("Sales Invoice", "items.sales_order"),
+        Watch(_SALES_ORDER, "amended_from"),
+    )
 
     def __init__(
         self,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agencystack.bridge.side import Changes, Identity, Mark
 from agencystack.bridge.sides.wordpress.places import PLACES, Place
-from agencystack.bridge.sides.wordpress.records import Kind
+from agencystack.bridge.sides.wordpress.records import Kind, Native
 from agencystack.bridge.sides.wordpress.rest import RestRecords, changed_after
 
 # A time is known to the second, and a request may end seconds after the time it stamped on its record.
@@ -32,10 +32,12 @@ class _Stream:
     Args:
         since: changes after this time are asked for, UTC.
         skip: of those, how many were read already.
+        told: of the last seconds, which records were told already, with their time of change.
     """
 
     since: str
     skip: int = 0
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 class PolledChanges:
@@ -73,13 +75,13 @@ class PolledChanges:
     def changes(self, cursor: str, acknowledged: Sequence[str], limit: int) -> Changes:
         """Return what changed since the cursor; nothing is to be acknowledged."""
         identity = self.identity()
-        state: dict[str, Any] = json.loads(cursor) if cursor else {"begun": self._now()}
+        state: dict[str, Any] = json.loads(cursor) if cursor else {"begun": self._now(OVERLAP)}
         marks: dict[tuple[str, str], Mark] = {}
         more = False
         for name, kind, place, params in self._lists():
             found, stream, again = self._read(state, name, kind, place, params, limit)
             marks.update(((str(one.entity), one.record), one) for one in found)
-            state[name], more = [stream.since, stream.skip], more or again
+            state[name], more = [stream.since, stream.skip, stream.told], more or again
         for kind in _WALKED:
             if kind in self._kinds:
                 found, again = self._walked(state, kind)
@@ -114,15 +116,20 @@ class PolledChanges:
                 "order": "asc",
                 "offset": str(offset),
                 "per_page": str(size),
-                "_fields": "id,type,modified_gmt,date_modified_gmt",
+                "_fields": "id,type,modified_gmt,date_modified_gmt,date_created_gmt",
             },
         )
-        marks = [mark for one in listing.items for mark in self._marks(kind, one)]
+        until = max(stream.since, (datetime.fromisoformat(begun) - OVERLAP).strftime(_FORMAT))
+        # What may still be written under the same second is told twice: when it is seen, and when that is past.
+        times = {str(one["id"]): _changed(one) for one in listing.items}
+        news = [
+            one for one in listing.items if stream.told.get(str(one["id"])) != _changed(one) or _changed(one) <= until
+        ]
+        marks = [mark for one in news for mark in self._marks(kind, one)]
         read = offset + len(listing.items)
         if read < listing.total and listing.items:
             return marks, self._further(stream, offset, listing.items), True
-        until = (datetime.fromisoformat(begun) - OVERLAP).strftime(_FORMAT)
-        return marks, _Stream(max(stream.since, until)), False
+        return marks, _Stream(until, told={id_: at for id_, at in times.items() if at > until}), False
 
     def _further(self, stream: _Stream, offset: int, items: Sequence[Mapping[str, Any]]) -> _Stream:
         """Return where to read on: after the last whole second, and what of the next was read already."""
@@ -171,12 +178,18 @@ class PolledChanges:
         state[str(kind)] = (now + self._walk, 1, until)
         return marks, False
 
-    def _now(self) -> str:
-        """Return the site's own time."""
-        return datetime.fromtimestamp(self._clock() + self._api.ahead, UTC).strftime(_FORMAT)
+    def _now(self, before: timedelta = timedelta(0)) -> str:
+        """Return the site's own time, or one before it."""
+        return (datetime.fromtimestamp(self._clock() + self._api.ahead, UTC) - before).strftime(_FORMAT)
 
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+def _changed(native: Native) -> str:
+    """Return when a record changed; a refund only tells when it was made."""
+    times = (native.get(name) for name in ("modified_gmt", "date_modified_gmt", "date_created_gmt"))
+    return next((str(one) for one in times if one), "")
 
 
 def _moved(native: Mapping[str, Any], since: str) -> bool:
