@@ -75,6 +75,9 @@ class Brake:
     until: int = 0
 
 
+_BRAKE = ("entity", "state", "window", "count", "until")
+
+
 class Brakes:
     """The brakes of one pairing."""
 
@@ -85,7 +88,8 @@ class Brakes:
     def all(self) -> dict[str, Brake]:
         """Return the brakes by entity."""
         rows = self._connection.execute(select(brake).where(brake.c.pairing == self._pairing))
-        return {row.entity: Brake(row.entity, row.state, row.window, row.count, row.until) for row in rows}
+        named = (row._mapping for row in rows)  # a row has a method of its own called count
+        return {one["entity"]: Brake(*(one[name] for name in _BRAKE)) for one in named}
 
     def save(self, one: Brake) -> None:
         """Store a brake."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class DeadLetters:
         query = select(dead).where(dead.c.pairing == self._pairing, dead.c.id > after).order_by(dead.c.id).limit(limit)
         return [_letter(row) for row in self._connection.execute(query)]
 
-    def get(self, ids: Sequence[int]) -> list[DeadLetter]:
+    def get(self, ids: Sequence[int]) -> builtins.list[DeadLetter]:
         """Return dead letters by number."""
         found: list[DeadLetter] = []
         for some in chunks(ids):
@@ -116,6 +117,12 @@ class DeadLetters:
         """Return how many there are."""
         query = select(func.count()).where(dead.c.pairing == self._pairing)
         return int(self._connection.execute(query).scalar_one())
+
+    def since(self) -> int | None:
+        """Return when the one that is there longest was last refused; None where there is none."""
+        query = select(func.min(dead.c.since)).where(dead.c.pairing == self._pairing)
+        since: int | None = self._connection.execute(query).scalar()
+        return since
 
 
 def _letter(row: Row[Any]) -> DeadLetter:

@@ -89,7 +89,9 @@ class Inbox:
         statement = insert(self._connection, inbox)
         new = statement.excluded
         sooner = case((inbox.c.not_before < new.not_before, inbox.c.not_before), else_=new.not_before)
-        changes = {"generation": inbox.c.generation + 1} if eager else {"generation": inbox.c.generation}
+        changes: dict[str, Any] = (
+            {"generation": inbox.c.generation + 1} if eager else {"generation": inbox.c.generation}
+        )
         if eager:
             changes |= {"reason": new.reason, "attempts": 0, "not_before": sooner, "waits_for": None}
         self._connection.execute(
@@ -189,6 +191,15 @@ class Inbox:
         ).where(inbox.c.pairing == self._pairing)
         counted, waiting, oldest = self._connection.execute(query).one()
         return int(counted), int(waiting), oldest
+
+    def unfinished_since(self) -> int | None:
+        """Return since when the oldest hint is there that waits for no other record; None without any.
+
+        One whose side is not well counts: it is put off again and again, and hardly ever due.
+        """
+        query = select(func.min(inbox.c.since)).where(inbox.c.pairing == self._pairing, inbox.c.waits_for.is_(None))
+        since: int | None = self._connection.execute(query).scalar()
+        return since
 
     def _unclaim(self, hints: Sequence[Hint]) -> None:
         for some in chunks([one.seq for one in hints]):
