@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from agencystack.bridge.entity import Deletion, Direction, Entity, Field, Policy
-from agencystack.bridge.record import Fields, Observed, Presence, SideName, digest
+from agencystack.bridge.record import Fields, Observed, Presence, Ref, SideName, digest, references
 from agencystack.bridge.settings import EntitySharing, Sharing
 from agencystack.bridge.side import (
     Action,
@@ -119,8 +119,10 @@ class FakeForm:
 
     def observed(self, id_: str) -> Observed:
         row = self.rows_.get(id_)
-        if row is None or row.presence is Presence.GONE:
+        if row is None:
             return Observed(id_, presence=Presence.GONE, position=id_.zfill(20))
+        if row.presence is Presence.GONE:
+            return Observed(id_, {}, Presence.GONE, str(row.version), row.created, position=self.position(id_))
         shown = {name: value for name, value in row.fields.items() if name not in self.hidden}
         return Observed(
             id_,
@@ -154,6 +156,10 @@ class FakeForm:
 
     def candidates(self, fields: Fields) -> Sequence[str]:
         self.side.call("candidates", [])
+        for ref in (ref for value in fields.values() for ref in references(value) if isinstance(ref, Ref)):
+            self.side.form(ref.entity).rows_[ref.id]  # a product knows nothing of the other's ids
+        if self.entity == "category":
+            return [id_ for id_, row in self.here().items() if all(row[name] == fields.get(name) for name in row)]
         for name in self.identity:
             if fields.get(name) is not None:
                 found = [id_ for id_, row in self.here().items() if row.get(name) == fields[name]]
@@ -172,7 +178,8 @@ class FakeForm:
             if fault.result is Result.UNKNOWN and fault.message == "happened":
                 self._write(one)
             return Outcome(one.token, fault.result, message=fault.message, remedy=fault.remedy, after=fault.after)
-        if one.expected is not None and one.expected.version != self.observed(one.id).version:
+        gone = one.action is Action.UPDATE and one.id not in self.rows_
+        if gone or (one.expected is not None and one.expected.version != self.observed(one.id).version):
             return Outcome(one.token, Result.STALE)
         return Outcome(one.token, Result.DONE, self.observed(self._write(one)))
 
@@ -296,7 +303,14 @@ ORDER = Entity(
     deletion=Deletion.KEEP,
     wanted=lambda fields: fields.get("total") != "0.00",
 )
-ENTITIES = {"customer": CUSTOMER, "order": ORDER}
+CATEGORY = Entity(
+    "category",
+    "Categories",
+    (Field("name", E), Field("parent", E)),
+    identity=("name", "parent"),
+    needs=("category",),
+)
+ENTITIES = {"customer": CUSTOMER, "order": ORDER, "category": CATEGORY}
 
 
 def everything(**settings: object) -> Sharing:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.record import Presence, Ref
+from agencystack.bridge.entity import Direction
+from agencystack.bridge.record import Presence, Ref, SideName
+from agencystack.bridge.settings import EntitySharing
 from agencystack.bridge.side import Outcome, Result
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.links import LinkState
@@ -138,6 +140,19 @@ def test_records_on_both_sides_are_matched_by_identity(world: World) -> None:
         == world.ec.here()[e]
         == world.customer(name="Ada Lovelace", email="ada@example.com", phone="1")
     )
+
+
+def test_records_are_matched_under_the_other_sides_names_of_what_they_name(world: World) -> None:
+    ours, theirs = world.w.form("category"), world.e.form("category")
+    tools, toys = (ours.make(name=name, parent=None) for name in ("Tools", "Toys"))
+    children = {tools: ours.make(name="Small", parent=Ref("category", tools))}
+    children[toys] = ours.make(name="Small", parent=Ref("category", toys))
+    there = theirs.make(name="Toys", parent=None)
+    small = theirs.make(name="Small", parent=Ref("category", there))
+    world.settle()
+    assert len(theirs.here()) == len(ours.here()) == 4
+    assert world.bridge.history(W, children[toys]).links[0].erpnext == small
+    assert not world.bridge.dead_letters()
 
 
 def test_several_candidates_wait_for_a_person(world: World) -> None:
@@ -329,17 +344,62 @@ def test_gone_here_and_edited_there_is_a_conflict(world: World) -> None:
     assert world.bridge.conflicts() == []
 
 
-def test_a_record_taken_out_of_the_bin_is_asked_about(world: World) -> None:
+BACK = ["at once", "puts it off", "does not say", "was gone for good"]
+
+
+@pytest.mark.parametrize("how", BACK)
+@pytest.mark.parametrize("side", [W, E])
+def test_a_record_taken_out_of_the_bin_comes_back_on_the_other_side(world: World, side: SideName, how: str) -> None:
+    here, there = (world.wc, world.ec) if side is W else (world.ec, world.wc)
+    one = here.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.settle()
+    here.bin(one)
+    world.settle()
+    assert there.here() == {}
+    faults = {"puts it off": Result.LATER, "does not say": Result.UNKNOWN}
+    if how in faults:
+        there.side.faults["update", "customer"] = Outcome("", faults[how])
+    if how == "was gone for good":
+        there.rows_.clear()
+    here.rows_[one].fields["phone"] = "5"
+    here.unbin(one)
+    world.settle()
+    assert [row["phone"] for row in there.here().values()] == ["5"]
+    assert (world.bridge.conflicts(), world.bridge.dead_letters()) == ([], [])
+    assert len(world.bridge.history(side, one).links) == 1
+    here.edit(one, name="Ada L.")
+    world.settle()
+    assert [row["name"] for row in there.here().values()] == ["Ada L."]
+
+
+def test_what_the_bridge_archived_and_people_brought_back_comes_back_where_it_was_deleted(world: World) -> None:
     w = world.wc.make(**world.customer(name="Ada"))
     world.settle()
+    (e,) = world.ec.here()
     world.wc.bin(w)
     world.settle()
+    world.ec.unbin(e)
+    world.settle()
+    assert world.wc.here()[w]["name"] == "Ada"
+    assert world.bridge.conflicts() == []
+
+
+def test_what_is_back_and_may_not_go_across_stays_where_it_is(world: World) -> None:
+    world.sharing.entities["customer"] = EntitySharing(direction=Direction.TO_ERPNEXT)
+    world.bridge = world.worker("one")
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.wc.bin(w)
+    world.settle()
+    world.ec.unbin(e)
+    world.settle()
+    assert (list(world.wc.here()), list(world.ec.here()), world.bridge.conflicts()) == ([], [e], [])
     world.wc.unbin(w)
     world.settle()
-    (conflict,) = world.bridge.conflicts()
-    world.bridge.resolve(conflict.id, "wordpress", by="ann")
+    world.wc.edit(w, name="Ada L.")
     world.settle()
-    assert [row["name"] for row in world.ec.here().values()] == ["Ada"]
+    assert world.ec.here()[e]["name"] == "Ada L."
 
 
 def test_mass_deletion_is_asked_about(tmp_path: Path) -> None:

@@ -304,6 +304,31 @@ def test_an_end_of_a_product_disables_its_item(documents: FakeDocuments) -> None
     assert outcome.observed.presence is Presence.GONE
 
 
+def test_an_item_that_was_archived_is_enabled_when_it_is_brought_back(documents: FakeDocuments) -> None:
+    documents.put("Item", {**erpnext("item"), "disabled": 1})
+    form = ProductOnErpNext(documents, ACCOUNTING)
+    archived = form.read(["SKU-001"])["SKU-001"]
+    assert archived.presence is Presence.GONE
+    one = operation("product", {"name": "Back"}, "SKU-001", archived)
+    outcome = form.apply([one])[one.token]
+    item = documents.tables["Item"]["SKU-001"]
+    assert (item["disabled"], item["item_name"]) == (0, "Back")
+    assert outcome.observed is not None
+    assert outcome.observed.presence is Presence.PRESENT
+
+
+@pytest.mark.parametrize(("before", "after"), [("publish", "publish"), (None, "draft")])
+def test_a_product_leaves_the_bin_as_what_it_was(records: FakeRecords, before: str | None, after: str) -> None:
+    native = held(shop("product"))
+    kept = [{"key": "_wp_trash_meta_status", "value": before}] if before else []
+    records.put(Kind.PRODUCT, {**native, "status": "trash", "meta_data": [*native["meta_data"], *kept]})
+    form = ProductOnWordPress(records)
+    id_ = str(native["id"])
+    one = operation("product", {"sku": "A", "name": "Back"}, id_, form.read([id_])[id_])
+    form.apply([one])
+    assert records.writes[-1].values["status"] == after
+
+
 @pytest.mark.parametrize(
     ("fields", "id_", "says"),
     [

@@ -67,7 +67,8 @@ class Ends:
         key.end()
 
     def _bury(self, key: Key, link: Link) -> None:
-        self.links.append(replace(link, state=LinkState.TOMBSTONED))
+        gone = all(seen.presence is Presence.GONE for seen in key.seen.values())
+        self.links.append(replace(link, state=LinkState.RETIRED if gone else LinkState.TOMBSTONED))
         self.buried.append(link.id)
         self.revived += [(key.name, side) for side in key.letters]
         key.end()
@@ -125,6 +126,8 @@ class Ends:
                 self._refused(key, effect, outcome)
                 return None
             case Result.STALE:
+                if effect.intent.restores and not key.seen[side].version:
+                    return self._make_anew(key, side)  # nothing is left there that could be brought back
                 delay = 0 if key.attempts < AT_ONCE else self._context.pause(key.attempts)
                 return Again(f"{side} changed meanwhile", delay)
             case Result.LATER:
@@ -186,9 +189,15 @@ class Ends:
         for side, seen in key.seen.items():
             if seen.presence is Presence.PRESENT and seen.created and link.on(side) == seen.id:
                 link = link.made(side, seen.created)
-        if link.state is LinkState.TOMBSTONED:
+        if link.state is LinkState.TOMBSTONED or (link.state is LinkState.RETIRED and self._whole(key, done)):
             link = replace(link, state=LinkState.LINKED)
         return link
+
+    @staticmethod
+    def _whole(key: Key, done: Mapping[SideName, Intent]) -> bool:
+        """Tell whether both records are there (again)."""
+        back = {side for side, intent in done.items() if intent.restores}
+        return all(side in back or seen.presence is Presence.PRESENT for side, seen in key.seen.items())
 
     def _solve(self, key: Key, done: Mapping[SideName, Intent]) -> None:
         """Close the conflicts whose decision has been carried out."""

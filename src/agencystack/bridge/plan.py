@@ -20,12 +20,14 @@ class Situation:
         base: what both sides last agreed on.
         seen: what each side holds, references as links; a side without a record yet is left out.
         decided: what a person decided, by field.
+        retired: both sides were without it, and knew of each other.
     """
 
     entity: Entity
     base: Base
     seen: Mapping[SideName, Observed]
     decided: Mapping[str, Value] = field(default_factory=dict)
+    retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ def plan(situation: Situation) -> Plan:
     missing = [side for side in SideName if side not in situation.seen]
     if missing:
         return _creation(situation, missing[0])
+    if situation.retired and (gone := _gone(situation)) is not None:
+        back = situation.entity.direction.reaches(gone)
+        return Plan((_whole(situation, gone, Action.UPDATE, restores=True),) if back else ())
     merged = merge(
         situation.entity,
         situation.base,
@@ -131,6 +136,12 @@ def _creation(situation: Situation, target: SideName) -> Plan:
     if source.presence is Presence.GONE or not situation.entity.makes(source.fields):
         return Plan(dropped=True)
     return Plan((_whole(situation, target, Action.CREATE),))
+
+
+def _gone(situation: Situation) -> SideName | None:
+    """Return the side that alone is without the record."""
+    gone = [side for side, seen in situation.seen.items() if seen.presence is Presence.GONE]
+    return gone[0] if len(gone) == 1 else None
 
 
 def _whole(situation: Situation, target: SideName, action: Action, *, restores: bool = False) -> Intent:

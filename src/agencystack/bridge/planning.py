@@ -121,29 +121,44 @@ def _park(context: Context, transaction: Transaction, key: Key, side: SideName, 
             planned.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
         planned.wanted.add((side, ref))
         waits = record_key(side, ref.entity, ref.id)
-        key.end(Again(f"waits for {ref.entity} {ref.id}", _patience(key), waits_for=waits))
+        key.end(Again(f"waits for {ref.entity} {ref.id}", patience(key), waits_for=waits))
         return
     key.end()
 
 
-def _patience(key: Key) -> int:
+def patience(key: Key) -> int:
     """Return how long to wait for another record, which wakes what waits for it: this is for when that goes wrong."""
     return min(LONGEST_PAUSE, 15 * SECOND << min(key.attempts, 10))
 
 
 def _plan(key: Key) -> None:
-    if key.pair.state is LinkState.TOMBSTONED and not _returned(key):
+    if not _alive(key):
         key.end()
         return
     if not key.ids().keys() <= key.merged.keys():
         key.end(Again("not all of it was seen"))
         return
     key.decided = decisions(key)
-    key.plan = plan(Situation(key.entity, key.base, key.merged, key.decided))
+    retired = key.pair.state is LinkState.RETIRED
+    key.plan = plan(Situation(key.entity, key.base, key.merged, key.decided, retired))
+    if retired and not key.plan.intents and Presence.GONE in (seen.presence for seen in key.merged.values()):
+        key.end()  # it is back where it is, and may not go across
 
 
-def _returned(key: Key) -> bool:
+def _alive(key: Key) -> bool:
+    """Tell whether anything may be done about a pair: one that is gone for good is left alone until it returns."""
+    match key.pair.state:
+        case LinkState.RETIRED:
+            return any(seen.presence is Presence.PRESENT for seen in key.seen.values())
+        case LinkState.TOMBSTONED:
+            return returned(key)
+    return True
+
+
+def returned(key: Key) -> bool:
     """Tell whether a record of a pair that was done with is there again (taken out of the bin)."""
+    if key.link is None or key.link.state is not LinkState.TOMBSTONED:
+        return False
     return any(
         seen.presence is Presence.PRESENT and side in key.before and key.before[side].presence is Presence.GONE
         for side, seen in key.seen.items()
@@ -171,7 +186,7 @@ def _check_reach(key: Key, planned: Planned) -> None:
             return
         planned.wanted.add((intent.side.other, Ref(missing.entity, here)))
         waits = record_key(intent.side.other, missing.entity, here)
-        key.end(Again(f"waits for {missing.entity} {here}", _patience(key), waits_for=waits))
+        key.end(Again(f"waits for {missing.entity} {here}", patience(key), waits_for=waits))
         return
 
 

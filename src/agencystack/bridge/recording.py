@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agencystack.bridge.batch import Batch, Key
 from agencystack.bridge.carrying import Carried, Effect
 from agencystack.bridge.context import Context
 from agencystack.bridge.ending import Ends
-from agencystack.bridge.planning import Planned, conflict_of
+from agencystack.bridge.planning import Planned, conflict_of, returned
 from agencystack.bridge.record import SideName
 from agencystack.bridge.references import Known
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.inbox import Postponed
+from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.transaction import Transaction
 
 
@@ -22,6 +24,8 @@ def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Seque
     with context.store.writing(context.pairing) as transaction:
         transaction.leases.guard(batch.leases, batch.fence)
         _save_seen(transaction, batch, [key for key in batch.keys if key.link is not None], now)
+        # That it is there again is seen once: whatever keeps it from being followed now, it is alive from here on.
+        transaction.links.save([replace(key.pair, state=LinkState.LINKED) for key in batch.keys if returned(key)], now)
         # What settled is stored before the operations it was read from are forgotten.
         settled = [key for key in batch.working() if key.operations and key.base != key.stored]
         transaction.bases.save({key.name: key.base for key in settled})
@@ -91,12 +95,12 @@ def _save_seen(transaction: Transaction, batch: Batch, keys: Iterable[Key], now:
 def _save_conflicts(transaction: Transaction, batch: Batch, now: int) -> None:
     """Store what a person must decide, and forget what resolved itself."""
     planned = [key for key in batch.working() if key.plan is not None]
-    found = [conflict_of(key, clash.field) for key in planned for clash in key.plan.conflicts if key.plan]
+    found = [conflict_of(key, clash.field) for key in planned for clash in key.todo.conflicts]
     if found:
         transaction.conflicts.record(found, now)
     gone: list[int] = []
     for key in planned:
-        fields = {clash.field for clash in key.plan.conflicts} if key.plan else set()
+        fields = {clash.field for clash in key.todo.conflicts}
         gone += [one.id for one in key.conflicts if one.field not in fields and one.field not in key.decided]
     transaction.conflicts.close(gone)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agencystack.bridge import normal
+from agencystack.bridge.entity import Deletion
 from agencystack.bridge.record import Fields, Observed, Presence, Value
 from agencystack.bridge.settings import CustomField
 from agencystack.bridge.side import Action, Operation, Outcome, Result
@@ -16,13 +17,24 @@ from agencystack.bridge.sides.erpnext.documents import Documents, Group, Step
 from agencystack.bridge.sides.erpnext.form import ErpNextForm
 from agencystack.bridge.sides.erpnext.form import Native as ErpNextNative
 from agencystack.bridge.sides.wordpress.form import WordPressForm
-from agencystack.bridge.sides.wordpress.records import Native, Records, Write
+from agencystack.bridge.sides.wordpress.records import Kind, Native, Records, Write
 
 Custom = Mapping[str, CustomField]
 LONGEST_NAME = 140  # of an ERPNext document (contract/erpnext/02_customer.json: CharacterLengthExceededError)
 
 _UNSAFE = str.maketrans("<>", "\uff1c\uff1e")
 _SAFE = str.maketrans("\uff1c\uff1e", "<>")
+
+
+_BINNED = frozenset({Kind.PRODUCT, Kind.VARIATION, Kind.POST, Kind.PAGE})
+_BEFORE_THE_BIN = "_wp_trash_meta_status"
+"""Where WordPress keeps what a record in the bin was before (wp-includes/post.php, ``wp_trash_post``)."""
+
+
+def brings_back(operation: Operation) -> bool:
+    """Tell whether an operation brings a record back that was archived."""
+    expected = operation.expected
+    return operation.action is Action.UPDATE and expected is not None and expected.presence is Presence.GONE
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,10 @@ class SharedWordPressForm(WordPressForm):
         if operation.action is Action.RETIRE:
             return write
         there = None if operation.action is Action.CREATE else native or {}
-        return replace(write, values=self.values(operation.fields, there))
+        values = self.values(operation.fields, there)
+        if brings_back(operation) and self.kind in _BINNED:
+            values = {"status": meta_of(there or {}).get(_BEFORE_THE_BIN) or "draft", **values}
+        return replace(write, values=values)
 
     def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
         """Carry operations out."""
@@ -200,8 +215,12 @@ class SharedErpNextForm(ErpNextForm):
         return {**self.own_fields(native), **own}
 
     def steps(self, operation: Operation, native: ErpNextNative | None) -> Sequence[Step]:
-        """Return what is done for an operation."""
+        """Return what is done for an operation; where records are deleted and not archived, ERPNext's rules decide."""
+        if operation.action is Action.RETIRE and operation.how is Deletion.DELETE:
+            return [Step("delete", self.doctype, operation.id, called="main")]
         own = {one.erpnext: operation.fields[name] for name, one in self.custom.items() if name in operation.fields}
+        if brings_back(operation) and native is not None and normal.flag(native.document.get("disabled")):
+            own["disabled"] = 0
         steps = list(self.own_steps(operation, native))
         if not own:
             return steps

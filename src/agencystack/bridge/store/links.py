@@ -23,6 +23,8 @@ class LinkState(StrEnum):
     LINKED = "linked"
     TOMBSTONED = "tombstoned"
     """Done with; its ids are kept so that neither record is taken for a new one."""
+    RETIRED = "retired"
+    """Gone on both sides: what comes back on one comes back on the other."""
 
 
 @dataclass(frozen=True)

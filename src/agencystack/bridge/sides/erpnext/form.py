@@ -188,7 +188,8 @@ class ErpNextForm(ABC):
                 return Outcome(operation.token, Result.DONE, observed=self.observed(operation.id, None))
             expected = operation.expected.version if operation.expected else ""
             if native is None or (expected and expected != str(native.document.get("modified", ""))):
-                return Outcome(operation.token, Result.STALE, message="it was changed since it was looked at")
+                seen = self.observed(operation.id, native)
+                return Outcome(operation.token, Result.STALE, seen, message="it was changed since it was looked at")
         try:
             return Group(operation.token, tuple(self.steps(operation, native)), notify=operation.notify)
         except Refused as error:
