@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from agencystack.bridge.store.shifts import Standing
 from agencystack.bridge.worker import Rhythm, Worker
-from agencystack.stack.errors import AgencyStackError, ComponentRef, Unavailable
+from agencystack.stack.errors import ComponentRef, Unavailable
 
-QUICK = Rhythm(poll=30.0, glance=0.005, beat=0.02, silence=0.5, turn=60.0)
+QUICK = Rhythm(poll=30.0, glance=0.005, beat=0.02, silence=0.5)
 PATIENCE = 10.0
 
 
@@ -20,19 +21,39 @@ class Office:
     def __init__(self, *pairings: str) -> None:
         self.names = list(pairings)
         self.claims: dict[str, tuple[str, float]] = {}
+        self.looked: dict[str, float] = {}
         self.calls: dict[str, int] = dict.fromkeys(pairings, 0)
+        self.heard: dict[str, int] = dict.fromkeys(pairings, 0)
         self.changed: dict[str, int] = dict.fromkeys(pairings, 0)
         self.inbox: dict[str, int] = dict.fromkeys(pairings, 0)
         self.drained: list[str] = []
+        self.polled: list[str] = []
         self.beats: dict[str, float] = {}
         self.recovered: list[str] = []
         self.at_once: dict[str, int] = dict.fromkeys(pairings, 0)
         self.clashes = 0
-        self.error: Exception | None = None
+        self.errors: dict[str, list[Exception]] = {}
+        self.away = 0
+        self.hanging: dict[str, threading.Event] = {}
         self.lock = threading.Lock()
 
-    def pairings(self) -> list[str]:
-        return self.names
+    def standings(self) -> list[Standing]:
+        with self.lock:
+            if self.away:
+                self.away -= 1
+                raise Unavailable("the bridge's store does not answer")
+            now = time.monotonic()
+            return [
+                Standing(
+                    name,
+                    held=self.claims.get(name, ("", 0.0))[1] > now,
+                    called=self.calls[name] > self.heard[name],
+                    due=self.inbox[name] > 0,
+                    troubled=name in self.hanging,
+                    idle=now - self.looked.get(name, 0.0),
+                )
+                for name in self.names
+            ]
 
     def claim(self, pairing: str, worker: str, seconds: float) -> bool:
         with self.lock:
@@ -40,20 +61,25 @@ class Office:
             if owner not in ("", worker) and until > time.monotonic():
                 return False
             self.claims[pairing] = (worker, time.monotonic() + seconds)
+            self.heard[pairing] = self.calls[pairing]
             return True
+
+    def keep(self, worker: str, seconds: float) -> None:
+        with self.lock:
+            for pairing, (owner, _) in list(self.claims.items()):
+                if owner == worker:
+                    self.claims[pairing] = (worker, time.monotonic() + seconds)
 
     def release(self, pairing: str, worker: str) -> None:
         with self.lock:
             if self.claims.get(pairing, ("", 0))[0] == worker:
                 del self.claims[pairing]
-
-    def called(self, pairing: str) -> int:
-        return self.calls[pairing]
+                self.looked[pairing] = time.monotonic()
 
     def beat(self, worker: str) -> None:
         self.beats[worker] = time.monotonic()
 
-    def silent(self, seconds: float) -> list[str]:
+    def dead(self, seconds: float) -> list[str]:
         return [worker for worker, at in list(self.beats.items()) if at < time.monotonic() - seconds]
 
     def bury(self, worker: str) -> bool:
@@ -61,9 +87,11 @@ class Office:
             return self.beats.pop(worker, None) is not None
 
     def poll(self, pairing: str) -> int:
-        if self.error:
-            error, self.error = self.error, None
-            raise error
+        self.polled.append(pairing)
+        if pairing in self.hanging:
+            self.hanging[pairing].wait(PATIENCE)
+        if self.errors.get(pairing):
+            raise self.errors[pairing].pop()
         with self.lock:
             new, self.changed[pairing] = self.changed[pairing], 0
             self.inbox[pairing] += new
@@ -101,8 +129,8 @@ def working(office: Office, name: str = "w1", *, places: int = 4, rhythm: Rhythm
         assert not thread.is_alive()
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
+def eventually(true: Callable[[], bool], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not true():
         assert time.monotonic() < end, "it did not come"
         threading.Event().wait(0.005)
@@ -117,17 +145,18 @@ def test_what_changed_before_the_start_is_worked_off() -> None:
 
 def test_a_call_wakes_the_worker_long_before_it_would_have_asked() -> None:
     office = Office("acme")
-    with working(office) as worker:
-        eventually(lambda: "acme" in office.claims)
+    with working(office, rhythm=Rhythm(poll=30.0, glance=5.0, beat=1.0)) as worker:
+        eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
-        worker.wake("acme")
-        eventually(lambda: office.drained == ["acme"])
+        office.calls["acme"] += 1
+        worker.wake()
+        eventually(lambda: office.drained == ["acme"], 2.0)
 
 
 def test_a_call_that_another_process_took_is_seen_in_the_store() -> None:
     office = Office("acme")
     with working(office):
-        eventually(lambda: "acme" in office.claims)
+        eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
         office.calls["acme"] += 1
         eventually(lambda: office.drained == ["acme"])
@@ -136,7 +165,7 @@ def test_a_call_that_another_process_took_is_seen_in_the_store() -> None:
 def test_a_lost_call_costs_one_interval_of_asking() -> None:
     office = Office("acme")
     with working(office, rhythm=Rhythm(poll=0.05, glance=0.005, beat=1.0)):
-        eventually(lambda: "acme" in office.claims)
+        eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
         eventually(lambda: office.drained == ["acme"])
 
@@ -145,11 +174,31 @@ def test_two_workers_never_attend_to_one_pairing_and_all_pairings_get_their_turn
     names = [f"client{n}" for n in range(8)]
     office = Office(*names)
     office.changed = dict.fromkeys(names, 1)
-    turns = Rhythm(poll=0.02, glance=0.005, beat=0.02, silence=1.0, turn=0.04)
+    turns = Rhythm(poll=0.02, glance=0.005, beat=0.02, silence=1.0)
     with working(office, "w1", places=2, rhythm=turns), working(office, "w2", places=2, rhythm=turns):
-        eventually(lambda: set(office.drained) == set(names))
+        eventually(lambda: set(office.drained) == set(names) and office.polled.count("client7") > 3)
     assert office.clashes == 0
     assert sorted(office.drained) == names
+
+
+def test_a_call_of_the_hundredth_client_is_answered_at_once_though_there_are_few_places() -> None:
+    names = [f"client{n}" for n in range(100)]
+    office = Office(*names)
+    with working(office, places=2):
+        eventually(lambda: len(office.looked) == len(names))
+        office.changed["client99"] = 1
+        office.calls["client99"] += 1
+        eventually(lambda: office.drained == ["client99"], 2.0)
+
+
+def test_pairings_whose_side_hangs_leave_places_to_the_others() -> None:
+    office = Office("acme", "bell", "cork", "dune")
+    office.hanging = {name: threading.Event() for name in ("acme", "bell", "cork")}
+    office.changed["dune"] = 1
+    with working(office, places=2):
+        eventually(lambda: office.drained == ["dune"], 2.0)
+        for event in office.hanging.values():
+            event.set()
 
 
 def test_a_dead_workers_pairings_and_workflows_are_taken_over() -> None:
@@ -162,31 +211,53 @@ def test_a_dead_workers_pairings_and_workflows_are_taken_over() -> None:
         eventually(lambda: office.drained == ["acme"])
 
 
+def test_a_look_that_takes_longer_than_a_silence_keeps_its_pairing() -> None:
+    office = Office("acme")
+    office.hanging = {"acme": threading.Event()}
+    with working(office, "w1"), working(office, "w2"):
+        eventually(lambda: office.polled == ["acme"])
+        assert not threading.Event().wait(3 * QUICK.silence)
+        assert office.polled == ["acme"], "nobody else took it meanwhile"
+        office.hanging["acme"].set()
+
+
 def test_a_worker_that_stops_gives_up_its_claims_at_once() -> None:
     office = Office("acme")
     with working(office):
-        eventually(lambda: "acme" in office.claims)
+        eventually(lambda: bool(office.polled))
     assert not office.claims
     assert not office.beats
 
 
 @pytest.mark.parametrize("error", [Unavailable("is down", component=ComponentRef("acme", "erpnext")), KeyError("bug")])
-def test_trouble_with_one_pairing_leaves_the_others_alone_and_is_tried_again(error: Exception) -> None:
+def test_trouble_with_one_pairing_leaves_the_others_alone_and_is_tried_again(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = Office("acme", "bell")
+    office.errors["acme"] = [error, error]
+    office.changed = {"acme": 1, "bell": 1}
+    with working(office, rhythm=Rhythm(poll=0.05, glance=0.005, beat=1.0, longest=0.1)):
+        eventually(lambda: sorted(office.drained) == ["acme", "bell"])
+    assert office.drained == ["bell", "acme"]
+    assert caplog.text.count("pairing acme is tried again") == 2
+    assert "'bug'" not in caplog.text, "a defect's text may hold a value"
+
+
+def test_calls_do_not_make_a_broken_pairing_be_tried_over_and_over() -> None:
     office = Office("acme")
-    office.error = error
+    office.errors["acme"] = [KeyError("bug")] * 100
+    with working(office, rhythm=Rhythm(poll=30.0, glance=0.001, beat=1.0)) as worker:
+        eventually(lambda: len(office.polled) == 1)
+        for _ in range(50):
+            office.calls["acme"] += 1
+            worker.wake()
+            threading.Event().wait(0.002)
+        assert len(office.polled) == 1
+
+
+def test_a_store_that_goes_away_and_comes_back_does_not_end_the_worker() -> None:
+    office = Office("acme")
+    office.away = 3
     office.changed["acme"] = 1
-    told: list[AgencyStackError] = []
-    worker = Worker(
-        "w1",
-        office,
-        office,
-        office,
-        rhythm=Rhythm(poll=0.05, glance=0.005, beat=1.0),
-        trouble=lambda _, problem: told.append(problem),
-    )
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    eventually(lambda: office.drained == ["acme"])
-    worker.stop()
-    thread.join(PATIENCE)
-    assert told == ([error] if isinstance(error, AgencyStackError) else [])
+    with working(office, rhythm=Rhythm(poll=0.02, glance=0.005, beat=1.0)):
+        eventually(lambda: office.drained == ["acme"])

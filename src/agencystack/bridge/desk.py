@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agencystack.bridge.bridge import Bridge
@@ -12,10 +13,12 @@ from agencystack.bridge.entities.catalogue import ENTITIES
 from agencystack.bridge.hooks import Hint
 from agencystack.bridge.keyring import Keyring
 from agencystack.bridge.record import SideName
+from agencystack.bridge.rules import shared
 from agencystack.bridge.signing import WINDOW, SigningKey
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import Pairing
-from agencystack.bridge.store.shifts import Shifts
+from agencystack.bridge.store.shifts import Shifts, call
+from agencystack.bridge.store.sql import millis
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.sharing import Sharing
 
@@ -36,8 +39,11 @@ class Desk:
     def __init__(self, store: Store, keyring: Keyring, shifts: Shifts, worker: str) -> None:
         self._store, self._keyring, self._shifts, self._worker = store, keyring, shifts, worker
         self._made: dict[str, tuple[object, Connection, Bridge]] = {}
-        self._lock = threading.RLock()
-        self.wake: Callable[[str], None] = lambda _pairing: None
+        # By pairing: to connect may take as long as a side lets us wait, and must hold up no other.
+        self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._working: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._stopping = threading.Event()
+        self.wake: Callable[[], None] = lambda: None
 
     def pairings(self) -> Sequence[str]:
         """Return the pairings that are at work."""
@@ -52,7 +58,7 @@ class Desk:
         with self._store.reading(pairing) as reading:
             known = reading.pairings.get()
         accesses = {side: self._keyring.needed(pairing, side) for side in SideName}
-        with self._lock:
+        with self._making[pairing]:
             state = (known.sharing, known.revision, accesses)
             if pairing in self._made and self._made[pairing][0] == state:
                 return self._made[pairing][2]
@@ -64,12 +70,14 @@ class Desk:
             self._made[pairing] = (state, connection, bridge)
             return bridge
 
+    def stop(self) -> None:
+        """Begin no further batch."""
+        self._stopping.set()
+
     def close(self) -> None:
-        """Close every connection."""
-        with self._lock:
-            for _, connection, _ in self._made.values():
-                connection.close()
-            self._made.clear()
+        """Close every connection; nothing is done any more."""
+        while self._made:
+            self._made.popitem()[1][1].close()
 
     # What workers do. ---------------------------------------------------------------------------------------------
 
@@ -83,9 +91,13 @@ class Desk:
         return due is not None and due <= utc_now()
 
     def drain(self, pairing: str) -> bool:
-        """Work off one batch of what is due; say whether more is."""
-        progress = self.bridge(pairing).step(BATCH)
-        return progress.looked_at > 0 and self.due(pairing)
+        """Work off one batch of what is due; say whether more is, and is to be done now."""
+        # One name works once at a time: leases tell workers apart by it, and what a dead one left may come to us, too.
+        with self._working[pairing]:
+            if self._stopping.is_set():
+                return False
+            progress = self.bridge(pairing).step(BATCH)
+        return progress.looked_at > 0 and not self._stopping.is_set() and self.due(pairing)
 
     def reconcile(self, pairing: str) -> None:
         """Compare both sides with what they were last seen to hold, and mend what differs."""
@@ -104,15 +116,13 @@ class Desk:
         return self._shifts.first_time(nonce, 2 * WINDOW)
 
     def hint(self, pairing: str, side: SideName, hints: Iterable[Hint]) -> None:
-        """Note hints down, and have the pairing looked at."""
-        by_entity: dict[str, list[str]] = {}
-        for hint in hints:
-            if hint.entity:
-                by_entity.setdefault(hint.entity, []).append(hint.record)
-        for entity, records in by_entity.items():
-            self.bridge(pairing).hint(side, entity, records, "webhook")
-        self._shifts.call(pairing)
-        self.wake(pairing)
+        """Note hints down, and have the pairing looked at; neither side is asked anything here."""
+        with self._store.writing(pairing) as writing:
+            entities = shared(ENTITIES, _sharing(writing.pairings.get()))
+            records = [(hint.entity, hint.record) for hint in hints if hint.entity in entities]
+            writing.inbox.add(side, records, "webhook", millis(utc_now()))
+            call(writing, pairing)
+        self.wake()
 
 
 def _sharing(pairing: Pairing) -> Sharing:

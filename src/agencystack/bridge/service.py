@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import signal
@@ -22,6 +23,7 @@ from agencystack import __version__
 from agencystack.bridge.desk import Desk
 from agencystack.bridge.dispatch import Dispatcher, Engine
 from agencystack.bridge.hooks import application
+from agencystack.bridge.logbook import kept, told
 from agencystack.bridge.metrics import CONTENT_TYPE, counts, exposition
 from agencystack.bridge.place import Place
 from agencystack.bridge.store import Store
@@ -29,6 +31,13 @@ from agencystack.bridge.store.shifts import Shifts
 from agencystack.bridge.worker import Rhythm, Worker
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import private_folder
+
+ALIVE = 30.0
+"""Seconds within which a worker was heard of that counts as alive."""
+
+
+SILENCE = Rhythm().silence
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,25 +69,38 @@ def run(place: Place, listening: Listening | None, *, places: int = 4, rhythm: R
         rhythm: how often it looks.
 
     Raises:
-        ConfigurationError: another process already serves this SQLite store.
+        ConfigurationError: another process already serves this SQLite store, or the log cannot be written.
         Unavailable: the store does not answer.
     """
     private_folder(place.home.bridge_dir)
-    with _alone(place), _opened(place) as (store, shifts):
-        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    with kept(place.home.log_dir / "bridge", name), _alone(place), _opened(place) as (store, shifts):
         desk = Desk(store, place.keyring, shifts, name)
         dispatcher = Dispatcher(desk, Engine(place.dispatch_url, name, __version__))
         worker = Worker(name, shifts, desk, dispatcher, places=places, rhythm=rhythm)
         desk.wake = worker.wake
+
+        def stop(_number: int, _frame: object) -> None:
+            desk.stop()
+            worker.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: worker.stop())
+            signal.signal(number, stop)
         dispatcher.start()
         try:
+            _take_over(place, shifts, dispatcher)
             with _answering(desk, store, shifts, listening):
                 worker.run()
         finally:
             dispatcher.stop()
             desk.close()
+
+
+def _take_over(place: Place, shifts: Shifts, dispatcher: Dispatcher) -> None:
+    """Continue what workers left that are dead for certain: on SQLite every earlier one, as it serves one process."""
+    for dead in shifts.dead(SILENCE) if place.database else shifts.workers():
+        if shifts.bury(dead):
+            _log.warning("worker %s died; %d of its workflows continue", dead, dispatcher.recover(dead))
 
 
 @contextmanager
@@ -118,19 +140,23 @@ def _answering(desk: Desk, store: Store, shifts: Shifts, listening: Listening | 
         return
 
     def health(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", "workers": len(shifts.living(30))})
+        return JSONResponse({"status": "ok", "workers": len(shifts.living(ALIVE))})
 
     def metrics(_request: Request) -> Response:
-        return PlainTextResponse(exposition(counts(store, milliseconds()), shifts.living(30)), media_type=CONTENT_TYPE)
+        found = exposition(counts(store, milliseconds()), shifts.living(ALIVE))
+        return PlainTextResponse(found, media_type=CONTENT_TYPE)
 
     app = application(desk, [Route("/health", health), Route("/metrics", metrics)])
-    config = uvicorn.Config(app, host=listening.host, port=listening.port, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        app, host=listening.host, port=listening.port, log_config=None, log_level="warning", access_log=False
+    )
     server = _Server(config)
     thread = threading.Thread(target=server.run, name="hooks", daemon=True)
     thread.start()
     try:
         server.wait(thread)
-        yield
+        with told(lambda: counts(store, milliseconds()), lambda: len(shifts.living(ALIVE))):
+            yield
     finally:
         server.should_exit = True
         thread.join(10)

@@ -1,8 +1,9 @@
 """A worker: attends to pairings, a few at a time, and shares them with other workers on the same store.
 
-It looks when a product called, when something parked is due, and every few seconds besides, since calls get lost. Any
-number of workers run the same code; which one attends to a pairing is settled by a claim in the store, and a worker
-that died is noticed by its silence.
+A pairing is attended to when a product called, when something is due, and every few seconds besides, since calls get
+lost. Any number of workers run the same code; which one attends to a pairing is settled by a claim in the store, which
+lasts one look: the pairing that waited longest comes first, whoever takes it. A worker that died is noticed at once on
+its own machine, and elsewhere by its silence.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from agencystack.bridge.context import broken_at
+from agencystack.bridge.store.shifts import Standing
 from agencystack.stack.errors import AgencyStackError
 from agencystack.stack.secrets import redact
 
@@ -27,39 +30,39 @@ class Rhythm:
 
     Args:
         poll: sides are asked what changed, where none called.
-        glance: the store is asked whether a product called another process.
-        beat: a worker says that it lives.
+        glance: the store is asked whether there is something to do.
+        beat: a worker says that it lives, and buries the dead.
         silence: after so long without that it counts as dead, and its claims are free.
-        turn: a pairing without work is given up after so long, so that more pairings than places all get their turn.
+        longest: a pairing that cannot be attended to is tried again after ``poll``, doubled each time, up to this.
     """
 
     poll: float = 5.0
     glance: float = 0.2
     beat: float = 5.0
     silence: float = 30.0
-    turn: float = 10.0
+    longest: float = 60.0
 
 
 class Shifts(Protocol):
     """Who works on what; kept in the store, so that all workers agree."""
 
-    def pairings(self) -> Sequence[str]:
-        """Return the pairings that are at work, none that is paused."""
+    def standings(self) -> Sequence[Standing]:
+        """Return how every pairing that is at work stands."""
 
     def claim(self, pairing: str, worker: str, seconds: float) -> bool:
-        """Take a pairing, or keep it, for so long; say whether it is this worker's."""
+        """Take a pairing for so long, with all calls up to now; say whether it is this worker's."""
+
+    def keep(self, worker: str, seconds: float) -> None:
+        """Keep every pairing a worker has, for so long from now."""
 
     def release(self, pairing: str, worker: str) -> None:
-        """Give a pairing up."""
-
-    def called(self, pairing: str) -> int:
-        """Return how often products of a pairing have called; it only grows."""
+        """Give a pairing up, as looked at."""
 
     def beat(self, worker: str) -> None:
-        """Note that a worker lives."""
+        """Note that a worker, which is this process, lives."""
 
-    def silent(self, seconds: float) -> Sequence[str]:
-        """Return the workers that said nothing for so long."""
+    def dead(self, seconds: float) -> Sequence[str]:
+        """Return the workers that said nothing for so long, and those of this machine that run no more."""
 
     def bury(self, worker: str) -> bool:
         """Forget a dead worker; true for the one caller that did it."""
@@ -79,10 +82,26 @@ class Dispatch(Protocol):
     """What makes the work durable."""
 
     def drain(self, pairing: str) -> int:
-        """Work off what is due of a pairing."""
+        """Work off what is due of a pairing, or a good part of it."""
 
     def recover(self, executor: str) -> int:
         """Continue what a dead worker left."""
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """A pairing is left alone for a while.
+
+    Args:
+        until: by the monotonic clock.
+        times: how often in a row it could not be attended to; 0: there was nothing to do, and a call ends the rest.
+    """
+
+    until: float
+    times: int
+
+
+_NO_REST = _Rest(0.0, 0)
 
 
 class Worker:
@@ -93,9 +112,8 @@ class Worker:
         shifts: who works on what.
         work: what is done.
         dispatch: how it is made durable.
-        places: pairings attended to at a time.
+        places: pairings attended to at a time; at most half of them by those whose side is not well.
         rhythm: how often it looks.
-        trouble: told of a pairing that could not be attended to, and why.
     """
 
     def __init__(
@@ -107,29 +125,23 @@ class Worker:
         *,
         places: int = 4,
         rhythm: Rhythm | None = None,
-        trouble: Callable[[str, AgencyStackError], None] = lambda _pairing, _error: None,
     ) -> None:
         self.name = name
         self._shifts, self._work, self._dispatch = shifts, work, dispatch
-        self._places, self._rhythm, self._trouble = places, rhythm or Rhythm(), trouble
-        self._stopping = threading.Event()
-        self._bells: dict[str, threading.Event] = {}
-        self._left: dict[str, int] = {}
+        self._places, self._rhythm = places, rhythm or Rhythm()
+        self._stopping, self._bell = threading.Event(), threading.Event()
         self._lock = threading.Lock()
+        self._at_work: dict[str, bool] = {}
+        self._rests: dict[str, _Rest] = {}
 
-    def wake(self, pairing: str) -> None:
-        """Have this process look at a pairing at once; a product called."""
-        with self._lock:
-            bell = self._bells.get(pairing)
-        if bell is not None:
-            bell.set()
+    def wake(self) -> None:
+        """Look at once; a product called."""
+        self._bell.set()
 
     def stop(self) -> None:
         """End after what is being done now."""
         self._stopping.set()
-        with self._lock:
-            for bell in self._bells.values():
-                bell.set()
+        self._bell.set()
 
     def run(self) -> None:
         """Attend to pairings until :meth:`stop`."""
@@ -138,80 +150,96 @@ class Worker:
         heart.start()
         with ThreadPoolExecutor(self._places, thread_name_prefix="pairing") as pool:
             while not self._stopping.is_set():
-                for pairing in self._free():
-                    pool.submit(self._attend, pairing)
-                self._stopping.wait(self._rhythm.glance)
+                self._bell.clear()
+                self._hand_out(pool)
+                self._bell.wait(self._rhythm.glance)
         heart.join()
-        self._shifts.bury(self.name)
+        try:
+            self._shifts.bury(self.name)
+        except Exception as error:  # noqa: BLE001 - without a database others notice our silence
+            _trouble("cannot take leave", error)
 
-    def _free(self) -> list[str]:
-        """Claim pairings that nobody attends to, as many as there are places; those it left longest ago come first."""
-        found = []
-        for pairing in sorted(self._shifts.pairings(), key=lambda name: self._left.get(name, 0)):
-            with self._lock:
-                if len(self._bells) >= self._places:
-                    break
-                if pairing in self._bells:
-                    continue
-                if self._shifts.claim(pairing, self.name, self._rhythm.silence):
-                    self._bells[pairing] = threading.Event()
-                    found.append(pairing)
-        return found
+    def _hand_out(self, pool: ThreadPoolExecutor) -> None:
+        """Attend to pairings that need it, as many as there are places; the one that waited longest comes first."""
+        try:
+            if len(self._at_work) >= self._places:
+                return
+            for standing in sorted(self._shifts.standings(), key=lambda one: -one.idle):
+                wanted = not self._stopping.is_set() and self._needs(standing) and self._has_place(standing)
+                if wanted and self._shifts.claim(standing.pairing, self.name, self._rhythm.silence):
+                    with self._lock:
+                        self._at_work[standing.pairing] = self._is_ill(standing)
+                    pool.submit(self._attend, standing.pairing)
+        except Exception as error:  # noqa: BLE001 - a database that restarts must not end the worker
+            _trouble("the store does not answer", error)
+            self._stopping.wait(self._rhythm.poll)
+
+    def _needs(self, standing: Standing) -> bool:
+        rest = self._rests.get(standing.pairing, _NO_REST)
+        rested = time.monotonic() >= rest.until
+        if standing.held or standing.pairing in self._at_work or (rest.times and not rested):
+            return False
+        return standing.called or standing.idle >= self._rhythm.poll or (standing.due and rested)
+
+    def _has_place(self, standing: Standing) -> bool:
+        """Say whether there is a place; those that may take long for nothing never take them all."""
+        with self._lock:
+            ill = sum(self._at_work.values())
+            free = self._places - len(self._at_work)
+        return free > 0 and not (self._is_ill(standing) and ill >= max(1, self._places // 2))
+
+    def _is_ill(self, standing: Standing) -> bool:
+        return standing.troubled or self._rests.get(standing.pairing, _NO_REST).times > 0
 
     def _attend(self, pairing: str) -> None:
-        """Attend to one pairing until it had nothing to do for a turn."""
-        bell = self._bells[pairing]
-        idle = 0.0
+        """Look at one pairing, and give it up."""
         try:
-            while not self._stopping.is_set() and idle < self._rhythm.turn:
-                heard = self._shifts.called(pairing)
-                bell.clear()
-                busy = self._look(pairing)
-                idle = 0.0 if busy else idle + self._rest(pairing, bell, heard)
+            if self._look(pairing):
+                self._rests.pop(pairing, None)
+            else:
+                self._rests[pairing] = _Rest(time.monotonic() + self._rhythm.poll, 0)
+        except Exception as error:  # noqa: BLE001 - trouble with one pairing must not end the others' work
+            times = self._rests.get(pairing, _NO_REST).times + 1
+            seconds = min(self._rhythm.longest, self._rhythm.poll * 2.0 ** min(times - 1, 10))
+            self._rests[pairing] = _Rest(time.monotonic() + seconds, times)
+            _trouble(f"pairing {pairing} is tried again in {seconds:.0f} s", error)
         finally:
-            with self._lock:
-                del self._bells[pairing]
-                self._left[pairing] = time.monotonic_ns()
-            self._shifts.release(pairing, self.name)
+            self._give_up(pairing)
 
     def _look(self, pairing: str) -> bool:
-        """Ask the sides, work off what is due, and say whether there was anything."""
-        try:
-            new = self._work.poll(pairing)
-            if not new and not self._work.due(pairing):
-                return False
-            self._dispatch.drain(pairing)
-        except AgencyStackError as error:
-            self._trouble(pairing, error)
-            _log.warning("pairing %s: %s", pairing, redact(str(error)))
+        """Ask the sides, work off what is due, and say whether there was anything to be done."""
+        new = self._work.poll(pairing)
+        if self._stopping.is_set() or not (new or self._work.due(pairing)):
             return False
-        except Exception:  # noqa: BLE001 - a defect in one pairing's work must not end the others'
-            _log.exception("pairing %s could not be attended to", pairing)
-            return False
-        # What is due and held by somebody else stays due: no busy loop over it.
-        self._stopping.wait(self._rhythm.glance if self._work.due(pairing) else 0)
+        self._dispatch.drain(pairing)
         return True
 
-    def _rest(self, pairing: str, bell: threading.Event, heard: int) -> float:
-        """Wait until a product calls, something is due, or it is time to ask; return how long, in seconds."""
-        waited = 0.0
-        while waited < self._rhythm.poll and not self._stopping.is_set():
-            waited += self._rhythm.glance
-            if bell.wait(self._rhythm.glance) or self._shifts.called(pairing) != heard or self._work.due(pairing):
-                break
-        return waited
+    def _give_up(self, pairing: str) -> None:
+        try:
+            self._shifts.release(pairing, self.name)
+        except Exception as error:  # noqa: BLE001 - the claim ends by itself
+            _trouble(f"pairing {pairing} is given up later", error)
+        with self._lock:
+            del self._at_work[pairing]
+        self._bell.set()
 
     def _live(self) -> None:
         """Say that we live, keep our claims, and take over from workers that do not."""
         while not self._stopping.wait(self._rhythm.beat):
             try:
                 self._shifts.beat(self.name)
-                with self._lock:
-                    ours = list(self._bells)
-                for pairing in ours:
-                    self._shifts.claim(pairing, self.name, self._rhythm.silence)
-                for dead in self._shifts.silent(self._rhythm.silence):
+                self._shifts.keep(self.name, self._rhythm.silence)
+                for dead in self._shifts.dead(self._rhythm.silence):
                     if dead != self.name and self._shifts.bury(dead):
                         _log.warning("worker %s died; %d of its workflows continue", dead, self._dispatch.recover(dead))
-            except Exception:  # noqa: BLE001 - a database that restarts must not silence a living worker for good
-                _log.exception("the heartbeat failed")
+            except Exception as error:  # noqa: BLE001 - a database that restarts must not silence a living worker
+                _trouble("the heartbeat failed", error)
+
+
+def _trouble(what: str, error: Exception) -> None:
+    """Log what was wrong: what we know of in words, a defect by its lines; never with a value."""
+    if isinstance(error, AgencyStackError):
+        _log.warning("%s: %s", what, redact(str(error)))
+        return
+    where = broken_at(error)
+    _log.error("%s: %s at %s", what, where["error"], where["at"])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, String, Table, delete, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, String, Table, and_, delete, exists, func, or_, select, update
 
+from agencystack.bridge.process import Process
 from agencystack.bridge.store.database import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.sql import insert
-from agencystack.bridge.store.tables import inbox, lease, metadata, pairing, worker
-
-CLAIM = "pairing"
-"""The key of the lease on a pairing as a whole; keys of records have a colon in them."""
+from agencystack.bridge.store.tables import breaker, inbox, lease, metadata, pairing, worker
+from agencystack.bridge.store.transaction import Transaction
 
 calls = Table(
     "calls",
@@ -29,6 +28,37 @@ nonce = Table(
     Column("until", BigInteger, nullable=False, index=True),
 )
 
+shift = Table(
+    "shift",
+    metadata,
+    Column("pairing", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("heard", BigInteger, nullable=False),
+    Column("looked", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a pairing that is at work stands.
+
+    Args:
+        pairing: which.
+        held: a worker attends to it now.
+        called: a product called since it was last attended to.
+        due: something is to be done now.
+        troubled: a side of it was not well when it was last asked.
+        idle: seconds since it was last attended to; endless where it never was.
+    """
+
+    pairing: str
+    held: bool
+    called: bool
+    due: bool
+    troubled: bool
+    idle: float
+
 
 class Shifts:
     """What workers of one store agree on.
@@ -43,48 +73,83 @@ class Shifts:
         self._clock = clock
 
     def pairings(self) -> Sequence[str]:
-        """Return the pairings that are at work."""
+        """Return the pairings that are at work, none that is paused or only looked at."""
+        active = select(pairing.c.id).where(pairing.c.state == PairingState.ACTIVE).order_by(pairing.c.id)
         with self._store.reading("") as reading:
-            active = select(pairing.c.id).where(pairing.c.state == str(PairingState.ACTIVE)).order_by(pairing.c.id)
             return list(reading.connection.execute(active).scalars())
 
-    def claim(self, pairing: str, worker: str, seconds: float) -> bool:
-        """Take a pairing, or keep it, for so long; say whether it is this worker's."""
+    def standings(self) -> Sequence[Standing]:
+        """Return how every pairing that is at work stands; one question, however many there are."""
         now = self._clock()
+        tripped = and_(breaker.c.pairing == pairing.c.id, breaker.c.until > now)
+        waiting = and_(inbox.c.pairing == pairing.c.id, inbox.c.not_before <= now, inbox.c.claimed_until <= now)
+        query = (
+            select(
+                pairing.c.id,
+                func.coalesce(shift.c.until, 0),
+                func.coalesce(calls.c.count, 0) > func.coalesce(shift.c.heard, 0),
+                and_(exists().where(waiting), ~exists().where(tripped)),
+                exists().where(breaker.c.pairing == pairing.c.id),
+                func.coalesce(shift.c.looked, 0),
+            )
+            .select_from(pairing)
+            .outerjoin(shift, shift.c.pairing == pairing.c.id)
+            .outerjoin(calls, calls.c.pairing == pairing.c.id)
+            .where(pairing.c.state == PairingState.ACTIVE)
+        )
+        with self._store.reading("") as reading:
+            rows = reading.connection.execute(query).all()
+        return [
+            Standing(id_, until > now, bool(called), bool(due), bool(troubled), (now - looked) / 1000)
+            for id_, until, called, due, troubled, looked in rows
+        ]
+
+    def claim(self, pairing: str, worker: str, seconds: float) -> bool:
+        """Take a pairing for so long, with all calls up to now; say whether it is this worker's."""
+        now = self._clock()
+        counted = func.coalesce(select(calls.c.count).where(calls.c.pairing == pairing).scalar_subquery(), 0)
+        taken = {"owner": worker, "until": now + round(seconds * 1000), "heard": counted}
         with self._store.writing(pairing) as writing:
-            return bool(writing.leases.take([CLAIM], worker, 0, now, now + round(seconds * 1000)))
+            claimed = insert(writing.connection, shift).values(pairing=pairing, looked=0, **taken)
+            free = or_(shift.c.until <= now, shift.c.owner == worker)
+            claimed = claimed.on_conflict_do_update(index_elements=["pairing"], set_=taken, where=free)
+            return writing.connection.execute(claimed).rowcount == 1
 
-    def release(self, pairing: str, worker: str) -> None:
-        """Give a pairing up."""
-        with self._store.writing(pairing) as writing:
-            ours = (lease.c.pairing == pairing, lease.c.key == CLAIM, lease.c.owner == worker)
-            writing.connection.execute(delete(lease).where(*ours))
-
-    def call(self, pairing: str) -> None:
-        """Note that a product called."""
-        with self._store.writing(pairing) as writing:
-            noted = insert(writing.connection, calls).values(pairing=pairing, count=1)
-            noted = noted.on_conflict_do_update(index_elements=["pairing"], set_={"count": calls.c.count + 1})
-            writing.connection.execute(noted)
-
-    def called(self, pairing: str) -> int:
-        """Return how often products of a pairing have called."""
-        with self._store.reading(pairing) as reading:
-            counted = select(calls.c.count).where(calls.c.pairing == pairing)
-            return int(reading.connection.execute(counted).scalar() or 0)
-
-    def beat(self, name: str) -> None:
-        """Note that a worker lives."""
+    def keep(self, worker: str, seconds: float) -> None:
+        """Keep every pairing a worker has, for so long from now."""
         now = self._clock()
         with self._store.writing("") as writing:
-            noted = insert(writing.connection, worker).values(name=name, host=socket.gethostname(), seen=now)
+            ours = and_(shift.c.owner == worker, shift.c.until > now)
+            writing.connection.execute(update(shift).where(ours).values(until=now + round(seconds * 1000)))
+
+    def release(self, pairing: str, worker: str) -> None:
+        """Give a pairing up, as looked at."""
+        with self._store.writing(pairing) as writing:
+            ours = and_(shift.c.pairing == pairing, shift.c.owner == worker)
+            writing.connection.execute(update(shift).where(ours).values(owner="", until=0, looked=self._clock()))
+
+    def beat(self, name: str) -> None:
+        """Note that a worker, which is this process, lives."""
+        now = self._clock()
+        with self._store.writing("") as writing:
+            noted = insert(writing.connection, worker).values(name=name, host=str(Process.this()), seen=now)
             writing.connection.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"seen": now}))
 
-    def silent(self, seconds: float) -> Sequence[str]:
-        """Return the workers that said nothing for so long."""
-        before = self._clock() - round(seconds * 1000)
+    def workers(self) -> Sequence[str]:
+        """Return the workers that took no leave: those that live, and those that died."""
         with self._store.reading("") as reading:
-            return list(reading.connection.execute(select(worker.c.name).where(worker.c.seen < before)).scalars())
+            return list(reading.connection.execute(select(worker.c.name)).scalars())
+
+    def dead(self, seconds: float) -> Sequence[str]:
+        """Return the workers that said nothing for so long, and those of this machine that run no more."""
+        before = self._clock() - round(seconds * 1000)
+        found = []
+        with self._store.reading("") as reading:
+            for name, where, seen in reading.connection.execute(select(worker.c.name, worker.c.host, worker.c.seen)):
+                process = Process.read(where)
+                if seen < before or (process is not None and process.is_gone()):
+                    found.append(name)
+        return found
 
     def living(self, seconds: float) -> Sequence[str]:
         """Return the workers that were heard of within so long."""
@@ -99,8 +164,9 @@ class Shifts:
         """
         with self._store.writing("") as writing:
             gone = writing.connection.execute(delete(worker).where(worker.c.name == name)).rowcount
-            writing.connection.execute(delete(lease).where(lease.c.owner == name))
-            writing.connection.execute(update(inbox).where(inbox.c.claimed_by == name).values(claimed_until=0))
+            writing.connection.execute(update(shift).where(shift.c.owner == name).values(owner="", until=0, looked=0))
+            writing.connection.execute(delete(lease).where(_of(lease.c.owner, name)))
+            writing.connection.execute(update(inbox).where(_of(inbox.c.claimed_by, name)).values(claimed_until=0))
             return gone == 1
 
     def first_time(self, once: str, seconds: float) -> bool:
@@ -110,3 +176,15 @@ class Shifts:
             writing.connection.execute(delete(nonce).where(nonce.c.until < now))
             noted = insert(writing.connection, nonce).values(nonce=once, until=now + round(seconds * 1000))
             return writing.connection.execute(noted.on_conflict_do_nothing()).rowcount == 1
+
+
+def call(transaction: Transaction, pairing: str) -> None:
+    """Note, with whatever else a transaction writes, that a product called."""
+    noted = insert(transaction.connection, calls).values(pairing=pairing, count=1)
+    noted = noted.on_conflict_do_update(index_elements=["pairing"], set_={"count": calls.c.count + 1})
+    transaction.connection.execute(noted)
+
+
+def _of(column: Column[str], worker: str) -> ColumnElement[bool]:
+    """Choose what a worker holds, itself or in one of its lanes (``worker/0``)."""
+    return or_(column == worker, column.startswith(f"{worker}/", autoescape=True))
