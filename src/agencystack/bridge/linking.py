@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import Context
 from agencystack.bridge.matching import NEW, MatchKind, candidates, decide
-from agencystack.bridge.record import Presence, SideName, Value
+from agencystack.bridge.planning import UNSOLVED, patience
+from agencystack.bridge.record import Fields, Presence, Ref, SideName, Value
+from agencystack.bridge.references import Known, across, named
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
+from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import Link, LinkState
-from agencystack.bridge.trouble import NOT_WELL, stumble, well
+from agencystack.bridge.trouble import NOT_WELL, letter, stumble, well
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Found:
         created: records that a creation of ours made; their link's own key settles it, since it knows what was sent.
         awaited: records of the other side whose own creation is waited for.
         conflicts: records with several candidates.
+        named: records that others are matched by, and that have no link yet.
+        letters: records that wait for what does not come.
     """
 
     links: list[tuple[Key, Link]] = field(default_factory=list)
@@ -32,6 +37,8 @@ class Found:
     created: list[tuple[Key, Link]] = field(default_factory=list)
     awaited: set[tuple[SideName, str, str]] = field(default_factory=set)
     conflicts: list[Conflict] = field(default_factory=list)
+    named: set[tuple[SideName, str, str]] = field(default_factory=set)
+    letters: list[DeadLetter] = field(default_factory=list)
 
 
 def link_all(context: Context, batch: Batch) -> None:
@@ -85,8 +92,9 @@ def _decision(key: Key) -> Value:
 
 def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: list[Key], found: Found) -> None:
     rules, other = keys[0].entity, side.other
+    keys, asked = _asked(context, side, keys, found)
     try:
-        answers = candidates(context.form(other, entity), rules, [key.seen[side] for key in keys])
+        answers = candidates(context.form(other, entity), rules, asked)
     except NOT_WELL as error:
         stumble(context, batch, other, keys, error)
         return
@@ -111,6 +119,33 @@ def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: li
             found.awaited |= {(other, entity, id_) for id_ in ids}
         else:
             key.end()
+
+
+def _asked(context: Context, side: SideName, keys: list[Key], found: Found) -> tuple[list[Key], list[Fields]]:
+    """Return the keys that can be matched now, and what the other side is asked; the others wait for whom they name."""
+    known = Known()
+    with context.store.reading(context.pairing) as transaction:
+        known.load(transaction, [(side, ref) for key in keys for ref in named(key.entity, key.seen[side])], ())
+    ready: list[Key] = []
+    asked: list[Fields] = []
+    for key in keys:
+        fields = across(key.entity, key.seen[side], side, known)
+        if isinstance(fields, Ref):
+            _wait(key, side, fields, found)
+        else:
+            ready.append(key)
+            asked.append(fields)
+    return ready, asked
+
+
+def _wait(key: Key, side: SideName, ref: Ref, found: Found) -> None:
+    """Let a key wait for the record by which it is matched; say so where that does not come."""
+    if key.attempts >= UNSOLVED:
+        why = f"it waits for {ref.entity} {ref.id}, which does not come across"
+        found.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
+    found.named.add((side, ref.entity, ref.id))
+    waits = record_key(side, ref.entity, ref.id)
+    key.end(Again(f"waits for {ref.entity} {ref.id}", patience(key), waits_for=waits))
 
 
 def _link(context: Context, key: Key, side: SideName, matched: tuple[str, ...]) -> Link:
@@ -165,6 +200,8 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
             key.end(Again("a creation of ours", context.pause(key.attempts)))
         for side, entity, id_ in sorted(found.awaited):
             transaction.inbox.add(side, [(entity, id_)], "its match appeared", now)
+        for side, entity, id_ in sorted(found.named):
+            transaction.inbox.add(side, [(entity, id_)], "referenced", now, eager=False)
         transaction.links.save(found.matched, now)
         transaction.inbox.wake(
             [record_key(side, one.entity, one.on(side)) for one in found.matched for side in SideName], now
@@ -175,6 +212,7 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
         transaction.conflicts.forget(subjects)
         transaction.dead.forget(subjects)
         transaction.conflicts.record(found.conflicts, now)
+        transaction.dead.record(found.letters, now)
         transaction.audits.add(_events([*(link for _, link in made), *found.matched]), now)
     for key, link in made:
         if link.state is LinkState.PROVISIONAL:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from agencystack.bridge.entity import Entity
-from agencystack.bridge.record import Fields, Observed, SideName, Value
+from agencystack.bridge.record import Fields, SideName, Value
 from agencystack.bridge.side import Form
 from agencystack.bridge.store.links import Link
 
@@ -49,14 +49,20 @@ class FindsMany(Protocol):
         """Return ids of records that may be the same thing, for each of many."""
 
 
-def candidates(form: Form, entity: Entity, many: Sequence[Observed]) -> list[tuple[str, ...]]:
-    """Return the other side's candidates for each record; none for one whose identity is empty."""
-    asked = [at for at, one in enumerate(many) if any(one.fields.get(name) is not None for name in entity.identity)]
+def candidates(form: Form, entity: Entity, many: Sequence[Fields]) -> list[tuple[str, ...]]:
+    """Return the other side's candidates for each record; none for one whose identity is empty.
+
+    Args:
+        form: the other side's.
+        entity: the rules that hold.
+        many: the records' values, with the other side's ids in references.
+    """
+    asked = [at for at, one in enumerate(many) if any(one.get(name) is not None for name in entity.identity)]
     found: list[tuple[str, ...]] = [()] * len(many)
     if isinstance(form, FindsMany):
-        answers = form.candidates_of([many[at].fields for at in asked]) if asked else ()
+        answers = form.candidates_of([many[at] for at in asked]) if asked else ()
     else:
-        answers = [form.candidates(many[at].fields) for at in asked]
+        answers = [form.candidates(many[at]) for at in asked]
     for at, ids in zip(asked, answers, strict=True):
         found[at] = tuple(dict.fromkeys(ids))
     return found

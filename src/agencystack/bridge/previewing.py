@@ -13,7 +13,7 @@ from agencystack.bridge.merge import Base
 from agencystack.bridge.plan import Plan, Situation, plan
 from agencystack.bridge.reconciling import pages
 from agencystack.bridge.record import Fields, Observed, Presence, Ref, SideName, references
-from agencystack.bridge.references import Known, linked, named
+from agencystack.bridge.references import Known, across, linked, named
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.trouble import each
@@ -137,7 +137,12 @@ def _alone(
 ) -> list[tuple[Link, Base, Observed]]:
     """Count the records without a link, and return those that would be matched."""
     rules, other = context.entities[entity], side.other
-    found = candidates(context.form(other, entity), rules, alone)
+    known = Known()
+    with context.store.reading(context.pairing) as transaction:
+        known.load(transaction, [(side, ref) for one in alone for ref in named(rules, one)], ())
+    asked = [across(rules, one, side, known) for one in alone]
+    # What names a record without a link comes after it: nobody can say yet whether the other side has the same.
+    found = candidates(context.form(other, entity), rules, [{} if isinstance(one, Ref) else one for one in asked])
     with context.store.reading(context.pairing) as transaction:
         links = transaction.links.of_records(other, entity, [id_ for ids in found for id_ in ids])
     matched: list[tuple[Link, Base, Observed]] = []

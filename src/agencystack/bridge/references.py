@@ -74,6 +74,28 @@ def addressed(fields: Fields, side: SideName, known: Known) -> Fields | LinkRef:
     return {name: exchanged(value, exchange) for name, value in fields.items()}
 
 
+def across(entity: Entity, seen: Observed, side: SideName, known: Known) -> Fields | Ref:
+    """Return a record's fields with the other side's ids, as it is asked for the same record; or whom matching needs.
+
+    A field that names what the other side does not have (yet) is left out; one that records are matched by cannot be:
+    the first reference of such a field is returned instead.
+    """
+
+    def exchange(one: Ref | LinkRef) -> Value:
+        link = known.by_record.get((side, one.entity, one.id)) if isinstance(one, Ref) else None
+        return Ref(one.entity, link.on(side.other)) if link and link.on(side.other) else one
+
+    fields: dict[str, Value] = {}
+    for name, value in seen.fields.items():
+        refs = [ref for ref in references(value) if isinstance(ref, Ref)]
+        missing = [ref for ref in refs if exchange(ref) is ref]
+        if not missing:
+            fields[name] = exchanged(value, exchange)
+        elif name in entity.identity:
+            return missing[0]
+    return fields
+
+
 def links_in(fields: Fields) -> set[str]:
     """Return the links that fields name."""
     return {ref.link for value in fields.values() for ref in references(value) if isinstance(ref, LinkRef)}

@@ -12,7 +12,7 @@ CATEGORY = Entity(
         Field("name", SideName.ERPNEXT, wordpress="name", erpnext="Item Group.item_group_name"),
         Field("parent", SideName.ERPNEXT, wordpress="parent", erpnext="Item Group.parent_item_group"),
     ),
-    identity=("name",),
+    identity=("name", "parent"),
     deletion=Deletion.KEEP,
     needs=("category",),
 )
