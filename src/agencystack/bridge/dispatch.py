@@ -6,12 +6,12 @@ tables and leases: a workflow that runs twice, or on two workers at once, costs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 
 from agencystack.stack.errors import Unavailable
 
@@ -38,6 +38,9 @@ class Desk(Protocol):
 
     def reconcile(self, pairing: str) -> None:
         """Compare a pairing's sides with what they were last seen to hold, and mend what differs."""
+
+    def prune(self, pairing: str) -> None:
+        """Forget what happened to a pairing long ago."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,13 @@ def _pairings() -> list[str]:
 
 @DBOS.workflow(name="bridge.reconcile")
 def _reconcile(pairing: str) -> None:
+    _pruning(pairing)
     _comparison(pairing)
+
+
+@DBOS.step(name="bridge.pruning")
+def _pruning(pairing: str) -> None:
+    _at_work[0].prune(pairing)
 
 
 @DBOS.step(
@@ -177,9 +186,12 @@ def _clear(before: str) -> None:
     One that never ended was begun by a version of this program that is gone, and nobody continues it. What it was to
     do is still due, as the bridge's own tables say.
     """
+    begun = ["PENDING", "ENQUEUED"]
     ended = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-    few = {"limit": _FEW, "load_input": False, "load_output": False}
-    while over := DBOS.list_workflows(status=ended, completed_before=before, **few):
-        DBOS.delete_workflows([workflow.workflow_id for workflow in over])
-    while left := DBOS.list_workflows(status=["PENDING", "ENQUEUED"], end_time=before, **few):
-        DBOS.delete_workflows([workflow.workflow_id for workflow in left])
+    _delete(lambda: DBOS.list_workflows(status=ended, completed_before=before, limit=_FEW, load_input=False))
+    _delete(lambda: DBOS.list_workflows(status=begun, end_time=before, limit=_FEW, load_input=False))
+
+
+def _delete(find: Callable[[], Sequence[WorkflowStatus]]) -> None:
+    while found := find():
+        DBOS.delete_workflows([workflow.workflow_id for workflow in found])
