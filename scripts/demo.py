@@ -99,7 +99,16 @@ def show(tour: Tour) -> None:
     tour.run("undo", "email", "--auto")
     insist(tour.ask("plan", "email", expect=PENDING)["results"] == first["results"], "undo puts back what was there")
 
-    say("7", "And on again, so that you can look around. The proofs:")
+    say(
+        "7",
+        "WordPress and ERPNext in step: what is made on one side appears on the other, and what is changed comes back.",
+    )
+    tour.run("plan", "data-bridge", expect=PENDING)
+    tour.run("integrate", "data-bridge", "--auto")
+    tour.run("verify", "data-bridge")
+    tour.run("bridge", "status")
+
+    say("8", "And the mail on again, so that you can look around. The proofs:")
     tour.run("integrate", "email", "--auto")
     tour.run("verify", "email")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from agencystack import __version__
@@ -282,6 +283,8 @@ def _next_step(results: list[Result]) -> str:
 def main() -> None:
     """Run the command line."""
     terminal = Terminal(as_json="--json" in sys.argv)
+    # Standard output is a command's answer; what the bridge logs beside it is for a person.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -68,7 +68,9 @@ class _Trip:
         except _NotSeen as reason:
             return Evidence(False, seen, str(reason))
         finally:
-            self._remove(id_)
+            left = self._remove(id_)
+        if left:
+            return Evidence(False, seen, f"could not be removed again: {left}; delete it by hand")
         return Evidence(True, seen | {"removed": "both; ERPNext keeps its log of deletions"})
 
     def _create(self) -> str:
@@ -152,25 +154,25 @@ class _Trip:
         words += [f"it waits: {hint.reason}" for hint in story.hints]
         return "; ".join(words) or "nobody looked at it: is the pairing paused? see agencystack bridge status"
 
-    def _remove(self, id_: str) -> None:
-        """Delete both halves, and let the bridge see that both are gone."""
-        from agencystack.bridge.record import SideName
-
+    def _remove(self, id_: str) -> str:
+        """Delete both halves, let the bridge see that both are gone, and say what could not be."""
         name = self._linked(id_)
-        if name:
-            self._delete(self._there, self._erp, name)
-        self._delete(self._here, self._shop, id_)
-        self._bridge.hint(SideName.WORDPRESS, self._sample.entity, [id_], "proof")
+        left = [self._delete(self._erp, name)] if name else []
+        left.append(self._delete(self._shop, id_))
+        self._bridge.hint(self._here, self._sample.entity, [id_], "proof")
         self._bridge.run(max_steps=5)
+        return "; ".join(filter(None, left))
 
-    def _delete(self, side: object, form: Any, id_: str) -> None:
+    def _delete(self, form: Any, id_: str) -> str:
+        """Delete one half; return why it is still there, empty where it is gone."""
         from agencystack.bridge.entity import Deletion
-        from agencystack.bridge.side import Action, Operation
+        from agencystack.bridge.side import Action, Operation, Result
         from agencystack.bridge.tokens import new_token
 
         token = new_token(datetime.now(UTC))
         gone = Operation(token, self._sample.entity, Action.RETIRE, id_, how=Deletion.DELETE)
-        form.apply([gone])
+        outcome = form.apply([gone])[token]
+        return "" if outcome.result is Result.DONE else f"{id_}: {outcome.message}"
 
     def _sweep(self) -> int:
         """Remove what proofs that were killed left in WordPress; the bridge's half goes with it."""

@@ -111,6 +111,7 @@ class Store:
         whole, *changes = path.read_text().splitlines()
         kept = json.loads(whole)
         self._documents, self._passwords = kept["documents"], kept["passwords"]
+        self.version = dict.fromkeys(self._documents, 1)
         for line in changes:
             try:
                 changed = json.loads(line)
