@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
 
 from agencystack.bridge.context import Context
-from agencystack.bridge.cycle import Progress
+from agencystack.bridge.cycle import Progress, work
 from agencystack.bridge.record import SideName
+from agencystack.bridge.side import Form
 
 PAGE = 100
+LANES = 4
+"""Batches at a time, where an entity bears that: while two are written, others are read and thought about."""
+AHEAD = 12
+"""Pages of which all is done, what they refer to also, before the next are walked."""
 
 
 def backfill(
@@ -18,32 +26,86 @@ def backfill(
     step: Callable[[], Progress],
     told: Callable[[int, Progress], None],
 ) -> Progress:
-    """Walk every record of a side, and work on them page by page.
+    """Walk every record of a side, and work on them a few pages at a time.
 
     Args:
         context: the pairing.
         entity: which records.
         side: whose.
         step: works on one batch.
-        told: is told, after each page, how many records were walked and what came of them.
+        told: is told, after each few pages, how many records were walked and what came of them.
 
     Raises:
         Unavailable: the side is not well; called again, it goes on from there.
     """
-    form, stream = context.form(side, entity), f"backfill:{side}:{entity}"
-    with context.store.reading(context.pairing) as transaction:
-        after = transaction.cursors.get(stream)
+    walk = _Walk(context, context.form(side, entity), side)
+    lanes = LANES if context.entities[entity].side_by_side else 1
     total, walked = Progress(), 0
-    while True:
-        page = form.walk(after, PAGE)
-        with context.store.writing(context.pairing) as transaction:
-            transaction.inbox.add(side, [(entity, id_) for id_ in page.ids], "backfill", context.now(), eager=False)
-            # Kept with the hints: a page is either in the inbox, or walked again.
-            transaction.cursors.save(stream, page.next)
-        walked += len(page.ids)
+    while not walk.ended:
+        if lanes > 1:
+            seen, progress = _together(context, walk, lanes)
+            walked, total = walked + seen, total + progress
+        else:
+            walked += walk.page()
         while (progress := step()).looked_at:
             total += progress
         told(walked, total)
-        if not page.next:
-            return total
-        after = page.next
+    return total
+
+
+class _Walk:
+    """A walk over the records of one side, page by page; what was walked waits in the inbox."""
+
+    def __init__(self, context: Context, form: Form, side: SideName) -> None:
+        self._context, self._form, self._side = context, form, side
+        self._stream = f"backfill:{side}:{form.entity}"
+        with context.store.reading(context.pairing) as transaction:
+            self._after = transaction.cursors.get(self._stream)
+        self.ended = False
+
+    @property
+    def entity(self) -> str:
+        """Whose records."""
+        return self._form.entity
+
+    def page(self) -> int:
+        """Hint at the next page of records, and return how many there are."""
+        page = self._form.walk(self._after, PAGE)
+        with self._context.store.writing(self._context.pairing) as transaction:
+            records = [(self.entity, id_) for id_ in page.ids]
+            transaction.inbox.add(self._side, records, "backfill", self._context.now(), eager=False)
+            # Kept with the hints: a page is either in the inbox, or walked again.
+            transaction.cursors.save(self._stream, page.next)
+        self._after, self.ended = page.next, not page.next
+        return len(page.ids)
+
+
+def _together(context: Context, walk: _Walk, lanes: int) -> tuple[int, Progress]:
+    """Walk some pages, and work on them in several threads meanwhile; each is a worker of a name of its own.
+
+    Returns:
+        How many records were walked, and what came of them.
+    """
+    ready: SimpleQueue[bool] = SimpleQueue()  # one word a page; False when there is none any more
+
+    def lane(number: int) -> Progress:
+        own, total, more = replace(context, worker=f"{context.worker}/{number}"), Progress(), True
+        while more:
+            more = ready.get()
+            while (progress := work(own, PAGE, [walk.entity])).looked_at:
+                total += progress
+        return total
+
+    with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+        started = [pool.submit(lane, number) for number in range(lanes)]
+        walked = 0
+        try:
+            for _ in range(AHEAD):
+                walked += walk.page()
+                ready.put(True)
+                if walk.ended:
+                    break
+        finally:
+            for _ in started:
+                ready.put(False)
+        return walked, sum((one.result() for one in started), Progress())

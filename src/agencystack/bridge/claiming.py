@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import LEASE, Context
 from agencystack.bridge.record import SideName
@@ -10,12 +12,15 @@ from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.transaction import Transaction
 
 
-def claim(context: Context, limit: int) -> Batch:
-    """Take due hints and the leases of what they are about; what another worker holds is left for later."""
+def claim(context: Context, limit: int, only: Sequence[str] = ()) -> Batch:
+    """Take due hints, of some entities alone or of all, and the leases of what they are about.
+
+    What another worker holds is left for later.
+    """
     now = context.now()
     until = now + LEASE
     with context.store.writing(context.pairing) as transaction:
-        hints = transaction.inbox.claim(context.worker, list(context.entities), now, until, limit)
+        hints = transaction.inbox.claim(context.worker, list(only or context.entities), now, until, limit)
         if not hints:
             return Batch(0, until, [])
         keys = _keys(context, hints, _links(transaction, hints))

@@ -56,6 +56,8 @@ class Entity:
         creates: the sides on which the bridge may make records of it.
         wanted: whether a record that only one side has is made on the other, by its values; one that both have stays in
             step whatever it says.
+        side_by_side: several batches of it may be worked on at the same time: no record of it makes another one that
+            a record of a batch beside it makes, too (as two orders of one guest make one customer).
     """
 
     name: str
@@ -67,6 +69,7 @@ class Entity:
     needs: tuple[str, ...] = ()
     creates: tuple[SideName, ...] = (SideName.WORDPRESS, SideName.ERPNEXT)
     wanted: Callable[[Fields], bool] | None = None
+    side_by_side: bool = False
 
     def makes(self, fields: Fields) -> bool:
         """Tell whether a record with these values is made on the side that has none."""

@@ -34,6 +34,7 @@ CUSTOMER = Entity(
         ),
     ),
     identity=("email",),
+    side_by_side=True,
 )
 """``guest`` is what a guest said about himself. Anybody may type anybody's e-mail address: so a Customer is made of it,
 and never changed by it."""

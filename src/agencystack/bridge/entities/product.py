@@ -38,6 +38,7 @@ PRODUCT = Entity(
     ),
     identity=("sku",),
     needs=("category",),
+    side_by_side=True,
 )
 
 SIMPLE, VARIABLE = "simple", "variable"

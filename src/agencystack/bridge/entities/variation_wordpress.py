@@ -50,7 +50,8 @@ class VariationOnWordPress(CatalogueOnWordPress):
             "image": images.shop_image([image], meta_of(native)),
             **prices.shop_prices(native, self.digits, self.today),
             "stock": shop_stock(native),
-            "virtual": normal.flag(native.get("virtual")) or normal.flag(native.get("downloadable")),
+            # None and not False: ERPNext tells nothing here, and what is no difference needs no writing.
+            "virtual": normal.flag(native.get("virtual")) or normal.flag(native.get("downloadable")) or None,
         }
 
     def own_values(self, fields: Fields, native: Native | None) -> dict[str, Any]:

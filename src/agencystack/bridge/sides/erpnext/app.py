@@ -125,6 +125,7 @@ class AppDocuments:
         self._pace = _Pace()
         self._clock = clock
         self._lock = threading.Lock()
+        self._writing = threading.BoundedSemaphore(PARALLEL)
 
     def close(self) -> None:
         """Let the workers go, and close the connections."""
@@ -191,10 +192,12 @@ class AppDocuments:
         return list(self._pool.map(do, things)) if self._pool and len(things) > 1 else [do(one) for one in things]
 
     def _saved(self, batch: Sequence[Group]) -> dict[str, Saved]:
-        begun = self._clock()
-        answer = self._calls.send("apply", {"groups": [_wire(one) for one in batch]})
+        with self._writing:
+            begun = self._clock()
+            answer = self._calls.send("apply", {"groups": [_wire(one) for one in batch]})
+            seconds = self._clock() - begun
         with self._lock:
-            self._pace.learn(len(batch), self._clock() - begun)
+            self._pace.learn(len(batch), seconds)
         told = answer.data.get("saved") if answer.done and isinstance(answer.data, Mapping) else None
         if isinstance(told, Mapping):
             return {one.token: _saved(one, told.get(one.token)) for one in batch}

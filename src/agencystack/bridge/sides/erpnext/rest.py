@@ -45,14 +45,17 @@ class RestDocuments:
     def __init__(self, exchange: Exchange, *, parallel: int = PARALLEL) -> None:
         self._exchange = exchange
         self._pool = ThreadPoolExecutor(parallel, "erpnext") if parallel > 1 else None
+        # Apart, so that who reads does not wait for hundreds of writes of another batch.
+        self._reading = ThreadPoolExecutor(parallel, "erpnext-reading") if parallel > 1 else None
         self._tables: dict[str, Mapping[str, str]] = {}
         self._zone: ZoneInfo | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Let the workers go, and close the connections."""
-        if self._pool:
-            self._pool.shutdown()
+        for pool in (self._pool, self._reading):
+            if pool:
+                pool.shutdown()
         self._exchange.close()
 
     def zone(self) -> ZoneInfo:
@@ -122,7 +125,8 @@ class RestDocuments:
         """Carry out groups, several at a time, each step by step."""
         made = self._made_before(groups)
         savings = [Saving(self._exchange, self.find, group, made) for group in groups]
-        return {saved.token: saved for saved in self._each(lambda saving: saving.done(), savings)}
+        done = self._pool.map(Saving.done, savings) if self._pool else map(Saving.done, savings)
+        return {saved.token: saved for saved in done}
 
     def walk(self, doctype: str, filters: Sequence[Sequence[Any]], after: str, limit: int) -> Page:
         """Return the next names of all documents of a type, in order of creation."""
@@ -150,7 +154,7 @@ class RestDocuments:
         return {}
 
     def _each(self, do: Callable[[S], T], things: Iterable[S]) -> list[T]:
-        return list(self._pool.map(do, things)) if self._pool else [do(one) for one in things]
+        return list(self._reading.map(do, things)) if self._reading else [do(one) for one in things]
 
     def _one(self, doctype: str, name: str) -> Document | None:
         answer = self._exchange.send("GET", resource(doctype, name))

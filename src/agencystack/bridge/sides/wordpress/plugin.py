@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from typing import Any
 
 from agencystack.bridge.side import Page, Range, Result, Summary
@@ -21,6 +22,8 @@ _RANGES = 500
 _SECONDS = 5.0
 """What a call of writes should take: servers end requests after 30 or 60 s, the plugin puts off the rest after 20."""
 _LEAST, _FIRST, _MOST = 5, 25, 250
+AT_ONCE = 2
+"""Calls that write, whoever asks for them: PHP's other processes stay with the visitors."""
 _BODY = 900_000
 _ERROR = 400
 # The plugin answers "later" to an error within another plugin; whether the row was written then nobody knows.
@@ -41,6 +44,7 @@ class PluginRecords:
         self._parallel = parallel
         self._clock = clock
         self._size = _FIRST
+        self._writing = BoundedSemaphore(AT_ONCE)
 
     def fetch(self, kind: Kind, ids: Sequence[str], *, orders_since: str = "") -> Mapping[str, Native]:
         """Return records by id; what does not exist is left out."""
@@ -112,7 +116,8 @@ class PluginRecords:
 
     def _guarded(self, writes: Sequence[Write]) -> dict[str, Written] | AgencyStackError:
         try:
-            return self._applied(writes)
+            with self._writing:
+                return self._applied(writes)
         except AgencyStackError as error:
             return error
 
