@@ -60,7 +60,7 @@ def test_a_simple_product_of_the_shop(records: FakeRecords) -> None:
         "sale": None,
         "stock": "10",
         "attributes": None,
-        "virtual": False,
+        "virtual": None,
     }
     assert set(seen.fields) == {one.name for one in PRODUCT.fields}
 
