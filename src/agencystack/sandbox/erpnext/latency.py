@@ -51,7 +51,7 @@ def latency(method: str, path: str, body: bytes) -> float:
     if method == "DELETE":
         return _DELETE
     if path.endswith(".bridge.apply"):
-        return _READ + _inside(body)
+        return _READ + inside(body)
     resource = _RESOURCE.match(path)
     if resource is None:
         return _METHOD
@@ -62,7 +62,12 @@ def latency(method: str, path: str, body: bytes) -> float:
     return submit if submits else change
 
 
-def _inside(body: bytes) -> float:
+def inside(body: bytes) -> float:
+    """Return the seconds the groups of a call of our app take in a loop within one process of the product.
+
+    Args:
+        body: of the call ``apply``.
+    """
     try:
         groups = json.loads(body)["groups"]
         steps = [(str(step["action"]), str(step["doctype"])) for group in groups for step in group["steps"]]
