@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.entity import Direction
+from agencystack.bridge.entity import Deletion, Direction, Field
 from agencystack.bridge.record import Presence, Ref, SideName
 from agencystack.bridge.settings import EntitySharing
 from agencystack.bridge.side import Outcome, Result
@@ -330,6 +331,25 @@ def test_a_deletion_archives_the_other(world: World) -> None:
     assert world.bridge.conflicts() == []
 
 
+def test_a_new_record_may_have_the_name_of_one_that_is_gone_on_both_sides(world: World) -> None:
+    """ERPNext calls a customer by its name: the next Ada gets the name of the Ada who was deleted."""
+    world.sharing.entities["customer"] = EntitySharing(direction=Direction.BOTH, deletion=Deletion.DELETE)
+    world.bridge = world.worker("one")
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (gone,) = world.ec.here()
+    world.wc.bin(w)
+    world.settle()
+    world.e.new_id = lambda: gone  # type: ignore[method-assign]
+    again = world.wc.make(**world.customer(name="Ada", phone="7"))
+    world.settle()
+    assert world.ec.here() == {gone: world.customer(name="Ada", phone="7")}
+    assert world.bridge.dead_letters() == []
+    world.wc.edit(again, phone="8")
+    world.settle()
+    assert world.ec.here()[gone]["phone"] == "8"
+
+
 def test_gone_here_and_edited_there_is_a_conflict(world: World) -> None:
     w = world.wc.make(**world.customer(name="Ada"))
     world.settle()
@@ -413,6 +433,22 @@ def test_mass_deletion_is_asked_about(tmp_path: Path) -> None:
     world.bridge.confirm_removals("customer", "ann")
     world.settle()
     assert world.ec.here() == {}
+
+
+@pytest.mark.parametrize(("before", "after", "held"), [("5", "0", True), ("5", "-2", True), ("0", "-2", False)])
+def test_shelves_that_are_emptied_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, held: bool
+) -> None:
+    stocked = replace(ENTITIES["customer"], fields=(*ENTITIES["customer"].fields, Field("stock", E)))
+    monkeypatch.setitem(ENTITIES, "customer", stocked)
+    world = World(tmp_path)
+    ids = [world.ec.make(**world.customer(name=f"N{at}"), stock=before) for at in range(30)]
+    world.settle()
+    for id_ in ids:
+        world.ec.edit(id_, stock=after)
+    world.bridge.run()
+    assert {row["stock"] for row in world.wc.here().values()} == ({before} if held else {after})
+    assert len(world.bridge.status().brakes) == held
 
 
 def test_a_value_that_a_side_rewrites_does_not_flap(world: World) -> None:

@@ -14,7 +14,7 @@ from agencystack.bridge.record import SideName
 from agencystack.bridge.references import Known
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.inbox import Postponed
-from agencystack.bridge.store.links import LinkState
+from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.store.transaction import Transaction
 
 
@@ -48,12 +48,17 @@ def record_outcomes(context: Context, batch: Batch, known: Known, wanted: Sequen
     by_key: dict[str, list[Effect]] = {}
     for one in wanted:
         by_key.setdefault(one.key.name, []).append(one)
-    ends = Ends(context, known, _taken(context, wanted, carried))
+    taken = _taken(context, wanted, carried)
+    # ERPNext names records by what people call them: a new one may have the name of one that is gone on both sides.
+    freed = [link.id for link in taken.values() if link.state is LinkState.RETIRED]
+    ends = Ends(context, known, {at: link.id for at, link in taken.items() if link.id not in freed})
     for key in batch.working():
         ends.end(key, by_key.get(key.name, []), carried)
     with context.store.writing(context.pairing) as transaction:
         transaction.leases.guard(batch.leases, batch.fence)
         _save_seen(transaction, batch, ends.touched, now)
+        transaction.links.remove(freed)
+        transaction.bases.remove(freed)
         transaction.links.save(ends.links, now)
         transaction.links.remove(ends.dropped)
         transaction.bases.save(ends.bases)
@@ -105,7 +110,7 @@ def _save_conflicts(transaction: Transaction, batch: Batch, now: int) -> None:
     transaction.conflicts.close(gone)
 
 
-def _taken(context: Context, wanted: Sequence[Effect], carried: Carried) -> dict[tuple[SideName, str, str], str]:
+def _taken(context: Context, wanted: Sequence[Effect], carried: Carried) -> dict[tuple[SideName, str, str], Link]:
     """Return the links that already have the records which creations answered with."""
     made: dict[tuple[SideName, str], list[str]] = {}
     for one in wanted:
@@ -114,7 +119,7 @@ def _taken(context: Context, wanted: Sequence[Effect], carried: Carried) -> dict
             made.setdefault((one.intent.side, one.key.entity.name), []).append(observed.id)
     with context.store.reading(context.pairing) as transaction:
         return {
-            (side, entity, id_): link.id
+            (side, entity, id_): link
             for (side, entity), ids in made.items()
             for id_, link in transaction.links.of_records(side, entity, ids).items()
         }
