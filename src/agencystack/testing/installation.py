@@ -87,6 +87,15 @@ class Installation:
             self.said += [text for error in errors.values() for text in _texts_of(error)]
             return plans, errors
 
+    def rotate(self) -> Result:
+        """Replace what was generated."""
+        with self._session() as opened, opened.locked([self.bench.client]):
+            [result] = opened.rotate(self._selection(opened))
+            self._hear_changes([change for _, change in result.changes])
+            self.said += [result.reason, *_texts_of(result.error)]
+            self._hear_proofs(result.proofs)
+            return result
+
     def declared(self) -> tuple[list[Resource], list[Proof]]:
         """Return what the integration declares, having asked it as a plan does."""
         with self._session() as opened:

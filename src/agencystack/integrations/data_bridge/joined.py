@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agencystack.components.bridge_settings import BridgeSettings, BridgeState
+from agencystack.components.bridge_settings import BridgeKey, BridgeSettings, BridgeState
 from agencystack.components.erpnext import ErpNext
 from agencystack.components.wordpress import BRIDGE, WordPress
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
@@ -69,6 +69,16 @@ class ErpNextKeeper:
             self._bridge.configure(settings)
 
 
+class KnownKeys(Protocol):
+    """What the workers know of the keys shared with one product, newest first; they sign with the first."""
+
+    def known(self) -> tuple[BridgeKey, ...]:
+        """Return them; none while the pairing is not set up."""
+
+    def take(self, keys: Sequence[BridgeKey]) -> None:
+        """Know these keys and no other."""
+
+
 @dataclass(frozen=True)
 class Joining:
     """How a product shall be joined.
@@ -78,16 +88,54 @@ class Joining:
         hook_url: where it calls.
         entities: which way each shared entity goes.
         keys: the keys shared with it.
+        workers: what the workers know of these keys.
     """
 
     pairing: str
     hook_url: str
     entities: Mapping[str, str]
     keys: SharedKeys
+    workers: KnownKeys
 
     def settings(self) -> BridgeSettings:
         """Return it with the keys; the first is made where there is none."""
         return BridgeSettings(self.pairing, self.hook_url, self.keys.ensure(), self.entities)
+
+
+class KeysExpected(Resource):
+    """Before a product's keys change: the workers take every key, and sign with one that is good before and after.
+
+    So neither their calls nor the product's are refused for a moment.
+    """
+
+    stays = ""
+
+    def __init__(self, component: ComponentRef, keeper: Keeper, joining: Joining) -> None:
+        self.component, self.key = component, f"keys expected of {keeper.where.name}"
+        self._keeper, self._joining = keeper, joining
+
+    def read(self) -> Reading:
+        """Return whether they know all keys, and which they sign with."""
+        known = [key.id for key in self._joining.workers.known()]
+        if not known:
+            return Reading({})
+        return Reading({"all known": set(self._joining.keys.ids()) <= set(known), "signs with": known[0]})
+
+    def wanted(self) -> Fields:
+        """Want one that the product takes now and will take."""
+        known, common = self._joining.workers.known(), self._common()
+        return {"all known": True, "signs with": common} if known and common else {}
+
+    def write(self, change: Change) -> None:
+        """Tell the workers."""
+        first = change.target["signs with"]
+        keys = {key.id: key for key in (*self._joining.workers.known(), *self._joining.keys.kept())}
+        self._joining.workers.take(sorted(keys.values(), key=lambda key: key.id != first))
+
+    def _common(self) -> str:
+        state = self._keeper.state()
+        taken = state.keys if state else ()
+        return next((id_ for id_ in self._joining.keys.ids() if id_ in taken), "")
 
 
 class Joined(Resource):
@@ -157,6 +205,7 @@ class FormerKeysGone(Resource):
         """Forget the former key, here and there."""
         self._joining.keys.settle()
         self._keeper.configure(self._joining.settings())
+        self._joining.workers.take(self._joining.keys.kept())
 
 
 def _shown(state: BridgeState) -> Fields:

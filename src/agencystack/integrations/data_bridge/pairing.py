@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agencystack.bridge.keyring import Access
 from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
+from agencystack.bridge.signing import SigningKey
+from agencystack.components.bridge_settings import BridgeKey
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value, digest
 from agencystack.stack.errors import ComponentRef
@@ -92,6 +94,31 @@ class Pairing(Resource):
 
     def _ceiling(self) -> str:
         return digest(self._wanted.sharing.model_dump(mode="json"))
+
+
+class WorkersKeys:
+    """The keys shared with one side, as the workers know them.
+
+    Args:
+        client: the pairing.
+        side: the side.
+        place: where the bridge keeps what it knows.
+    """
+
+    def __init__(self, client: str, side: SideName, place: Place) -> None:
+        self._client, self._side, self._place = client, side, place
+
+    def known(self) -> tuple[BridgeKey, ...]:
+        """Return them, newest first; none while the pairing is not set up."""
+        access = self._place.keyring.get(self._client, self._side)
+        return tuple(BridgeKey(key.id, key.secret) for key in access.keys) if access else ()
+
+    def take(self, keys: Sequence[BridgeKey]) -> None:
+        """Know these keys and no other."""
+        access = self._place.keyring.get(self._client, self._side)
+        if access is not None and access.keys:
+            signing = tuple(SigningKey(key.id, key.secret) for key in keys)
+            self._place.keyring.put(self._client, self._side, replace(access, keys=signing))
 
 
 def _shown(accesses: Mapping[SideName, Access]) -> dict[str, Value]:

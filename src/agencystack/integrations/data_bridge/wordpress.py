@@ -15,21 +15,24 @@ from agencystack.engine.integration import Blocked, Capability, Integration, Pro
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
 from agencystack.integrations.data_bridge.books import books_of
+from agencystack.integrations.data_bridge.form_entry import ENTITY, LEAD, FormBecomesLead
 from agencystack.integrations.data_bridge.joined import (
     ErpNextKeeper,
     FormerKeysGone,
     Joined,
     Joining,
     Keeper,
+    KeysExpected,
     WordPressKeeper,
 )
-from agencystack.integrations.data_bridge.pairing import Pairing, Wanted
+from agencystack.integrations.data_bridge.pairing import Pairing, Wanted, WorkersKeys
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.worker import LivingWorker
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
+from agencystack.stack.errors import ComponentRef
 from agencystack.stack.model import Bridge
 from agencystack.stack.sharing import Direction, Sharing
 
@@ -54,6 +57,7 @@ class WordPressWithErpNext(Integration):
     capabilities = (
         Capability("both sides answer the bridge, signed", Support.SUPPORTED, proof=SIGNED),
         *(Capability(title, Support.SUPPORTED, proof=title) for title in TRIPS.values()),
+        Capability("form entries become leads, and are noticed at once", Support.SUPPORTED, proof=LEAD),
     )
 
     def missing(self, site: Site) -> Iterator[str]:
@@ -80,6 +84,7 @@ class WordPressWithErpNext(Integration):
             SideName.ERPNEXT: _erpnext_keeper(site),
         }
         for side, keeper in keepers.items():
+            yield KeysExpected(ComponentRef(site.client, "bridge"), keeper, joining(site, side))
             yield Joined(keeper, joining(site, side), WITHOUT_APP if side is SideName.ERPNEXT else "")
         yield Pairing(site.client, place, Wanted(lambda: accesses(site), shares, lambda: signing(site)))
         yield LivingWorker(place, _bridge(site).listen)
@@ -93,6 +98,9 @@ class WordPressWithErpNext(Integration):
         for entity in _directions(_shares(site)):
             if entity in TRIPS:
                 yield RoundTrip(TRIPS[entity], entity, site.client, site.domain, place)
+        if ENTITY in _directions(_shares(site)):
+            wordpress = products.wordpress(site.application, site.context)
+            yield FormBecomesLead(site.client, site.domain, place, wordpress)
 
     def component_version(self, site: Site) -> str | None:
         """Return the version of WordPress."""
@@ -125,7 +133,8 @@ def shared_keys(site: Site, side: SideName) -> SharedKeys:
 def joining(site: Site, side: SideName) -> Joining:
     """Return how one side shall be joined."""
     hook = f"{_bridge(site).url.rstrip('/')}/hooks/{site.client}/{side}"
-    return Joining(site.client, hook, _directions(_shares(site)), shared_keys(site, side))
+    workers = WorkersKeys(site.client, side, place_of(site))
+    return Joining(site.client, hook, _directions(_shares(site)), shared_keys(site, side), workers)
 
 
 def accesses(site: Site) -> Mapping[SideName, Access]:
