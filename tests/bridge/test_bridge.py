@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from agencystack.bridge.brake import FEW, WINDOW, braked
+from agencystack.bridge.entity import Direction
+from agencystack.bridge.mailing import mails, may_mail
 from agencystack.bridge.pairing import remembered, suspicion
 from agencystack.bridge.reconciling import LEAF, parts
 from agencystack.bridge.record import Ref, SideName
-from agencystack.bridge.settings import Sharing
-from agencystack.bridge.side import Changes, Identity, Outcome, Result
+from agencystack.bridge.settings import EntitySharing, Sharing
+from agencystack.bridge.side import Action, Changes, Identity, Outcome, Result
 from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.pairings import PairingState
@@ -115,6 +117,33 @@ def test_a_preview_of_what_is_in_step_is_empty(world: World) -> None:
     preview = world.bridge.preview("customer")
     assert sum(preview.created.values()) + sum(preview.updated.values()) + preview.conflicts == 0
     assert preview.samples == ()
+
+
+@pytest.mark.parametrize(("plugin", "notify", "mails"), [(True, False, 0), (False, False, 2), (True, True, 2)])
+def test_a_preview_counts_the_mails_that_nothing_keeps_in(world: World, plugin: bool, notify: bool, mails: int) -> None:
+    world.ec.make(**world.customer(name="Bea", email="bea@example.com"))
+    world.ec.make(**world.customer(name="Eva", email="eva@example.com"))
+    world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.w.instance = world.w.instance if plugin else ""
+    world.sharing.entities["customer"] = EntitySharing(direction=Direction.BOTH, notify=notify)
+    bridge = world.worker("one")
+    assert bridge.preview("customer").mails == {W: mails, E: 0}
+    assert may_mail(bridge.context, "customer") is bool(mails)
+    assert may_mail(bridge.context, "order") is False
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "mailed"),
+    [
+        (Action.CREATE, {"status": "processing"}, True),
+        (Action.UPDATE, {"status": "completed"}, True),
+        (Action.UPDATE, {"status": "pending"}, False),
+        (Action.UPDATE, {"note": "x"}, False),
+    ],
+)
+def test_which_orders_are_mailed_about(action: Action, fields: dict[str, str], mailed: bool) -> None:
+    assert mails("order", W, action, fields) is mailed
+    assert mails("order", E, action, fields) is False
 
 
 def test_a_preview_sees_records_whose_references_are_not_linked_yet(world: World) -> None:
@@ -283,6 +312,36 @@ def test_a_restored_backup_is_accepted_by_a_person(world: World) -> None:
     world.settle()
     assert new
     assert len(world.ec.here()) == 3
+
+
+def test_what_a_restored_backup_holds_is_looked_at_when_it_is_accepted(world: World) -> None:
+    ids = many(world, 3)
+    world.w.epoch = 0
+    world.wc.rows_[ids[1]].fields["name"] = "of the backup"
+    del world.wc.rows_[ids[2]]
+    world.bridge.run()
+    assert world.bridge.pairing().state is PairingState.PAUSED
+    assert world.bridge.resume("ann", accept=True) == 2
+    world.settle()
+    assert sorted(str(row["name"]) for row in world.ec.here().values()) == ["N0", "of the backup"]
+
+
+def test_a_side_that_is_not_well_lets_nothing_be_resumed(world: World) -> None:
+    many(world, 1)
+    world.bridge.pause("restored", "ann")
+    world.w.errors["summaries"] = [Unavailable("down")]
+    with pytest.raises(Unavailable):
+        world.bridge.resume("ann", accept=True)
+    assert world.bridge.pairing().state is PairingState.PAUSED
+
+
+def test_what_happened_long_ago_is_forgotten(world: World) -> None:
+    (old,) = many(world, 1)
+    world.clock.wait(401 * 24 * 3600)
+    world.wc.edit(old, name="lately")
+    world.settle()
+    assert world.bridge.prune() == 1
+    assert [one.event for one in world.bridge.history(W, old).events] == ["update"]
 
 
 def test_an_answer_that_comes_late_is_no_restored_backup(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

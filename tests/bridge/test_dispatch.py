@@ -20,6 +20,7 @@ class Desk:
         self.left, self.down = Counter(batches), down
         self.drained: Counter[str] = Counter()
         self.reconciled: Counter[str] = Counter()
+        self.pruned: Counter[str] = Counter()
 
     def pairings(self) -> list[str]:
         return list(self.left)
@@ -34,6 +35,9 @@ class Desk:
 
     def reconcile(self, pairing: str) -> None:
         self.reconciled[pairing] += 1
+
+    def prune(self, pairing: str) -> None:
+        self.pruned[pairing] += 1
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ def test_every_pairing_is_reconciled_once_a_night(url: str, stopped: list[Dispat
     for workflow in comparisons:
         DBOS.retrieve_workflow(workflow.workflow_id).get_result()
     assert len(comparisons) == 2
-    assert desk.reconciled == {"acme": 1, "bell": 1}
+    assert desk.reconciled == desk.pruned == {"acme": 1, "bell": 1}
 
 
 DIES = """
@@ -87,6 +91,7 @@ from agencystack.bridge.dispatch import Dispatcher, Engine
 class Desk:
     def pairings(self): return ["acme"]
     def reconcile(self, pairing): pass
+    def prune(self, pairing): pass
     def drain(self, pairing): os._exit(9)
 
 dispatcher = Dispatcher(Desk(), Engine(sys.argv[1], "dead", "1"))

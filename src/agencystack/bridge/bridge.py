@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agencystack.bridge import people
 from agencystack.bridge.backfilling import backfill
-from agencystack.bridge.context import Context, utc_now
+from agencystack.bridge.context import SECOND, Context, utc_now
 from agencystack.bridge.cycle import Progress, pause, work
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.polling import poll
@@ -30,6 +30,9 @@ from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.telling import Status, Story, history, status
 
 BATCH = 100
+DAY = 24 * 3600 * SECOND
+AUDIT_DAYS = 400
+"""How long the audit is kept: a year, and time to look at it."""
 
 
 class Bridge:
@@ -189,15 +192,26 @@ class Bridge:
         """Stop working, both ways."""
         pause(self.context, f"{reason} ({by})" if by else reason)
 
-    def resume(self, by: str, *, accept: bool = False) -> None:
-        """Go on.
+    def resume(self, by: str, *, accept: bool = False) -> int:
+        """Go on, and return how many records are looked at again because of it.
 
         Args:
             by: who says so.
-            accept: the installations that answer now are the right ones: they are paired anew. Reconcile every entity
-                then: what a restored backup holds is older than what was last seen.
+            accept: the installations that answer now are the right ones: they are paired anew, and what they hold now
+                goes across, also where it is older than what was last seen, or another record under an id given anew.
+
+        Raises:
+            Unavailable: a side is not well; nothing is resumed.
         """
+        # Compared before anything goes on: what a restored backup holds is no change that it would tell of.
+        found = [self.reconcile(entity, repair=True).hinted for entity in self.context.entities] if accept else []
         people.resume(self.context, by, accept=accept)
+        return sum(found)
+
+    def prune(self, days: int = AUDIT_DAYS) -> int:
+        """Forget what happened so many days ago, and return how many events that were."""
+        with self._writing() as transaction:
+            return transaction.audits.prune(self.context.now() - days * DAY)
 
     def confirm_removals(self, entity: str, by: str) -> None:
         """Let so many records of an entity be removed as the brake holds back."""

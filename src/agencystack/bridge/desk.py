@@ -105,6 +105,10 @@ class Desk:
         for entity in bridge.context.entities:
             bridge.reconcile(entity, repair=True)
 
+    def prune(self, pairing: str) -> None:
+        """Forget what happened long ago."""
+        self.bridge(pairing).prune()
+
     # What products tell. ------------------------------------------------------------------------------------------
 
     def keys(self, pairing: str, side: SideName) -> Mapping[str, SigningKey]:

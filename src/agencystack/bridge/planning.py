@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.brake import FEW, FEW_SOLD_OUT, braked, sold_out, waits_for
 from agencystack.bridge.context import LONGEST_PAUSE, SECOND, Context
 from agencystack.bridge.merge import RECORD
-from agencystack.bridge.plan import Situation, plan
+from agencystack.bridge.plan import Intent, Situation, plan
 from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
 from agencystack.bridge.references import Known, addressed, linked, links_in, named
 from agencystack.bridge.settling import settle_updates
@@ -213,9 +214,19 @@ def _brake_of(key: Key) -> tuple[str, str, int] | None:
     entity = key.entity.name
     if any(intent.action is Action.RETIRE for intent in key.todo.intents):
         return entity, entity, FEW
-    if any(intent.action is Action.UPDATE and intent.fields.get("stock") == "0" for intent in key.todo.intents):
+    if any(intent.action is Action.UPDATE and _sells_out(key, intent) for intent in key.todo.intents):
         return entity, sold_out(entity), FEW_SOLD_OUT
     return None
+
+
+def _sells_out(key: Key, intent: Intent) -> bool:
+    """Tell whether an update takes the last piece off a shelf; one that was empty stays as empty as it was."""
+    left, before = intent.fields.get("stock"), key.merged[intent.side].fields.get("stock")
+    return _empty(left) and not _empty(before)
+
+
+def _empty(stock: Value) -> bool:
+    return isinstance(stock, str) and Decimal(stock) <= 0
 
 
 def conflict_of(key: Key, name: str) -> Conflict:

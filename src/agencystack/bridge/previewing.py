@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agencystack.bridge.context import Context
 from agencystack.bridge.entity import Entity
+from agencystack.bridge.mailing import loud, mails
 from agencystack.bridge.matching import MatchKind, candidates, decide
 from agencystack.bridge.merge import Base
 from agencystack.bridge.plan import Plan, Situation, plan
@@ -56,6 +57,7 @@ class Preview:
         conflicts: how many fields a person would be asked about.
         ambiguous: how many records have several candidates.
         unreadable: how many cannot be understood.
+        mails: how many of these writes mail people, by side: it is wanted, or nothing there keeps the mails in.
         samples: some of them.
     """
 
@@ -68,11 +70,14 @@ class Preview:
     conflicts: int
     ambiguous: int
     unreadable: int
+    mails: Mapping[SideName, int]
     samples: tuple[Sample, ...]
 
 
 @dataclass
 class _Counts:
+    entity: str
+    loud: frozenset[SideName]
     records: Counter[SideName] = field(default_factory=Counter)
     done: Counter[tuple[Action, SideName]] = field(default_factory=Counter)
     matched: set[str] = field(default_factory=set)
@@ -80,6 +85,7 @@ class _Counts:
     conflicts: int = 0
     ambiguous: int = 0
     unreadable: int = 0
+    mails: Counter[SideName] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
 
     def of(self, action: Action) -> dict[SideName, int]:
@@ -96,7 +102,7 @@ def preview(context: Context, entity: str) -> Preview:
     Raises:
         Unavailable: a side is not well.
     """
-    counts = _Counts()
+    counts = _Counts(entity, loud(context, entity))
     for side in SideName:
         for ids in pages(context.form(side, entity)):
             _page(context, side, entity, ids, counts)
@@ -110,6 +116,7 @@ def preview(context: Context, entity: str) -> Preview:
         conflicts=counts.conflicts,
         ambiguous=counts.ambiguous,
         unreadable=counts.unreadable,
+        mails={side: counts.mails[side] for side in SideName},
         samples=tuple(counts.samples),
     )
 
@@ -201,6 +208,8 @@ def _resolved(rules: Entity, seen: Observed, side: SideName, known: Known) -> Ob
 def _count(would: Plan, wordpress: str, erpnext: str, counts: _Counts) -> None:
     for intent in would.intents:
         counts.done[intent.action, intent.side] += 1
+        if intent.side in counts.loud and mails(counts.entity, intent.side, intent.action, intent.fields):
+            counts.mails[intent.side] += 1
         counts.sample(Sample(str(intent.action), intent.side, wordpress, erpnext, intent.fields))
     counts.conflicts += len(would.conflicts)
     for clash in would.conflicts:

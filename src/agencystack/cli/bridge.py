@@ -120,8 +120,12 @@ def resume(
 
     def action() -> ExitCode:
         with opened_bridge(client) as opened:
-            opened.resume(acting_user(), accept=accept)
-        return terminal.done(DoneOutput(done="resumed"))
+            again = opened.resume(acting_user(), accept=accept)
+        if accept:
+            terminal.say(f"{again} records differ from what was last seen. What the sites hold now goes across,")
+            terminal.say("also where it is older, or another record under an id that was given anew.")
+        notes = [f"{again} records are looked at again"] if accept else []
+        return terminal.done(DoneOutput(done="resumed", notes=notes))
 
     guarded(terminal, action)
 

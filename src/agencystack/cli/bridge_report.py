@@ -70,6 +70,7 @@ class EntityPreviewOutput(_Output):
     conflicts: int
     ambiguous: int
     unreadable: int
+    mails: SidesOutput
     samples: list[SampleOutput]
 
     @classmethod
@@ -85,6 +86,7 @@ class EntityPreviewOutput(_Output):
             conflicts=preview.conflicts,
             ambiguous=preview.ambiguous,
             unreadable=preview.unreadable,
+            mails=SidesOutput.of(preview.mails),
             samples=[SampleOutput.of(sample) for sample in preview.samples],
         )
 
@@ -109,6 +111,8 @@ class BridgePreviewOutput(_Output):
         for entity in self.entities:
             for sample in entity.samples:
                 _show_sample(terminal, entity.entity, sample)
+            if entity.mails.wordpress:
+                terminal.say(f"WordPress would send {entity.mails.wordpress} mails because of {entity.entity}.")
         terminal.say("Nothing was written. To bring it over: agencystack bridge backfill")
 
 

@@ -67,7 +67,15 @@ def preview(entities: Entities = None, client: Client = None, json: Json = False
     guarded(terminal, action)
 
 
-def backfill(entities: Entities = None, client: Client = None, auto: Auto = False, json: Json = False) -> None:
+def backfill(
+    entities: Entities = None,
+    client: Client = None,
+    allow_mail: Annotated[
+        bool, typer.Option("--allow-mail", help="Although WordPress may mail customers because of it.")
+    ] = False,
+    auto: Auto = False,
+    json: Json = False,
+) -> None:
     """Bring over what both sides have already, matched by SKU and e-mail; stopped, it goes on where it was."""
     terminal = Terminal(as_json=json)
 
@@ -75,6 +83,8 @@ def backfill(entities: Entities = None, client: Client = None, auto: Auto = Fals
         with opened_bridge(client) as bridge:
             refuse_paused(bridge)
             names = chosen(bridge, entities)
+            if not allow_mail:
+                refuse_mail(bridge, names)
             if not auto and not confirmed(f"Write what `bridge preview` shows, for {', '.join(names)}?"):
                 return terminal.done(DoneOutput(done="nothing"))
             output = BridgeRunOutput.of(bridge.context.pairing, _backfilled(bridge, names, terminal))
@@ -189,6 +199,23 @@ def refuse_paused(bridge: Bridge) -> None:
         raise UsageError(
             f"the bridge of {pairing.id} is paused: {pairing.reason}",
             remedy="when that is in order: agencystack bridge resume (--accept where the installation is another one)",
+        )
+
+
+def refuse_mail(bridge: Bridge, names: list[str]) -> None:
+    """Make sure that nobody is mailed because of what is brought over.
+
+    Raises:
+        UsageError: WordPress may mail people.
+        Unavailable: it does not answer.
+    """
+    from agencystack.bridge.mailing import may_mail
+
+    if mailing := [name for name in names if may_mail(bridge.context, name)]:
+        raise UsageError(
+            f"WordPress may mail people because of {', '.join(mailing)}: new accounts, orders that change",
+            remedy="let our plugin keep the mails in (agencystack integrate data-bridge, and no `notify` in stack.yaml); "
+            "or see with agencystack bridge preview how many they are, and give --allow-mail",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.sql import insert, moment
@@ -45,7 +45,7 @@ class Event:
 
 
 class Audits:
-    """The audit of one pairing; it only grows."""
+    """The audit of one pairing; it only grows, until what is old is forgotten."""
 
     def __init__(self, connection: Connection, pairing: str) -> None:
         self._connection = connection
@@ -74,6 +74,11 @@ class Audits:
             audit.c.pairing == self._pairing, audit.c.at >= when, audit.c.event.in_(events)
         )
         return int(self._connection.execute(query).scalar_one())
+
+    def prune(self, before: int) -> int:
+        """Forget what happened before a time in milliseconds, and return how many events that were."""
+        old = delete(audit).where(audit.c.pairing == self._pairing, audit.c.at < before)
+        return self._connection.execute(old).rowcount
 
     def _row(self, one: Event, now: int) -> dict[str, Any]:
         return {
