@@ -222,10 +222,23 @@ def test_an_amendment_stands_for_what_it_amends() -> None:
 
 def test_a_draft_somebody_types_in_erpnext_is_no_order_yet() -> None:
     erp = Bookkeeping()
-    erp.books.tables["Sales Order"] = {"SO-1": {"name": "SO-1", "docstatus": 0, "items": [], "currency": "CHF"}}
+    typed = {"name": "SO-1", "docstatus": 0, "company": "Lab GmbH", "items": [], "currency": "CHF"}
+    erp.books.tables["Sales Order"] = {"SO-1": typed}
     assert erp.form.read(["SO-1"])["SO-1"].presence is Presence.GONE
     erp.books.tables["Sales Order"]["SO-1"]["docstatus"] = 1
     assert erp.form.read(["SO-1"])["SO-1"].presence is Presence.PRESENT
+
+
+def test_what_another_company_sells_is_none_of_the_shops() -> None:
+    erp = Bookkeeping()
+    sold = {"docstatus": 1, "items": [], "currency": "CHF"}
+    erp.books.tables["Sales Order"] = {
+        "SO-1": {"name": "SO-1", "company": "Lab GmbH", **sold},
+        "SO-2": {"name": "SO-2", "company": "Other GmbH", **sold},
+    }
+    read = erp.form.read(["SO-1", "SO-2"])
+    assert (read["SO-1"].presence, read["SO-2"].presence) == (Presence.PRESENT, Presence.GONE)
+    assert list(erp.form.which) == [("company", "=", "Lab GmbH")]
 
 
 def test_an_order_is_found_by_the_shops_id() -> None:

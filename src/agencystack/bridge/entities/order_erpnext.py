@@ -68,6 +68,7 @@ class OrderOnErpNext(WaitingErpNextForm):
         self.custom = dict(custom or {})
         self.accounting, self.site = accounting, site
         self.guests = guests or Guests()
+        self.which = (("company", "=", accounting.company),)
         self.lookup = Lookup(documents, accounting)
         self._invoices: Mapping[str, Sequence[Invoice]] = {}
 
@@ -85,9 +86,12 @@ class OrderOnErpNext(WaitingErpNextForm):
     def presence(self, native: Native) -> Presence:
         """Return whether an order is there: a draft somebody types in ERPNext is none yet, a cancelled one is still.
 
-        An amendment stands for the document it amends, not for itself.
+        An amendment stands for the document it amends, not for itself. What another company of the same ERPNext sells
+        is no business of this shop.
         """
         document = native.document
+        if not born_in_shop(document) and document.get("company") != self.accounting.company:
+            return Presence.GONE
         if document.get("amended_from") and not document.get(STANDS_FOR):
             return Presence.GONE
         typed = not born_in_shop(document) and int(document.get("docstatus") or 0) == 0

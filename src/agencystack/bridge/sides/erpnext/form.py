@@ -59,7 +59,7 @@ class ErpNextForm(ABC):
 
     entity: ClassVar[str]
     doctype: ClassVar[str]
-    which: ClassVar[Sequence[Sequence[Any]]] = ()
+    which: Sequence[Sequence[Any]] = ()
     """Filters that tell this entity's documents from others of the same type."""
     watched: ClassVar[Sequence[Watch]] = ()
     """What else changes a record of this entity; asked for only where our app does not tell."""
