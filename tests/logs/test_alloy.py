@@ -175,6 +175,11 @@ def test_an_unknown_stream_is_written_too_and_marks_what_it_sends() -> None:
             '{{ if or (and (contains "a" $line) (contains "a" ($line | replace "a " "" | replace "a." ""))) }}'
             "{{ .Entry }}{{ end }}",
         ),
+        (
+            CopyIfAny("t", ("a",), aside=('"a"',)),
+            '{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":" | replace "\\"a\\"" " " }}'
+            '{{ if or (contains "a" $line) }}{{ .Entry }}{{ end }}',
+        ),
     ],
 )
 def test_templates(stage: templates.Template, template: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agencystack.logs import changes, masking
+from agencystack.logs import catalogue, changes, evaluate, masking, pipeline
 from agencystack.logs.model import CopyIfAny, Format, Json
 from agencystack.logs.passing import Passing
 
@@ -172,3 +172,22 @@ def test_prose_about_secrets_is_not_looked_at_closely(line: str, looked_at: bool
     entry = Passing(line)
     changes.change(look)(entry)
     assert (look.target in entry.extracted) is looked_at
+
+
+@pytest.mark.parametrize(
+    ("rest", "looked_at"),
+    [
+        ('grant_type="password", client_auth_method="client-secret"', False),
+        ('grant_type="password", password=canary', True),
+        ('grant_type="password", client_auth_method="client-secret", client-secret=canary', True),
+        ('grant_type="password-canary"', True),
+    ],
+)
+def test_what_keycloak_always_writes_is_no_secret_and_hides_none_beside_it(rest: str, looked_at: bool) -> None:
+    log = catalogue.find("keycloak", "server")
+    line = f'2026-11-22 22:00:00,000 WARN  [org.keycloak.events] (executor-thread-1) type="LOGIN_ERROR", {rest}'
+    (look,) = (stage for stage in masking.common(log) if isinstance(stage, CopyIfAny) and stage.harmless)
+    entry = Passing(line)
+    changes.change(look)(entry)
+    assert (look.target in entry.extracted) is looked_at
+    assert all("=canary" not in each.line for each in evaluate.run(pipeline.stages(log, "any"), [line]))

@@ -176,6 +176,8 @@ def _chosen(each: Passing, stage: Choose) -> str:
 
 def _has_any(line: str, stage: CopyIfAny) -> bool:
     text = line.lower().replace(" =", "=").replace(" :", ":")
+    for each in stage.aside:
+        text = text.replace(each, " ")
     return any(word in text and word in _without(text, word, stage.harmless) for word in stage.words)
 
 

@@ -52,7 +52,7 @@ def common(log: Format) -> tuple[Stage, ...]:
 def _by_key(log: Format) -> tuple[Stage, ...]:
     is_json = any(isinstance(stage, Json) and stage.source is None for stage in log.stages)
     return (
-        CopyIfAny(_SUSPECT, (*KEYS, *KEY_WORDS, *WHOLE_KEYS), HARMLESS),
+        CopyIfAny(_SUSPECT, (*KEYS, *KEY_WORDS, *WHOLE_KEYS), HARMLESS, log.harmless),
         *(replace(mask, source=_SUSPECT) for mask in (JSON if is_json else TEXT)),
         Output(_SUSPECT),
     )

@@ -167,12 +167,14 @@ class PutUnlessAny:
 class CopyIfAny:
     """Set `target` to the line when, in lower case, it has one of `words` in it, else remove it.
 
-    A word that one of `harmless` follows does not count; spaces before = and : are not seen.
+    A word that one of `harmless` follows does not count, nor one within a text of `aside`, in lower case; spaces
+    before = and : are not seen.
     """
 
     target: str
     words: tuple[str, ...]
     harmless: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -302,7 +304,9 @@ class Format:
     lists the extracted values that become structured metadata. The stages must set `level` by `Choose` or `Put`.
     `masks` are replacements of this format, on top of those of `masking` that every line gets; `masked` says in
     words what they hide. `redacted` says that the writer lets no secret through, so that none is looked for by its
-    key. `names` are patterns (fnmatch) of the file names a product gives this stream.
+    key. `harmless` are texts, in lower case, that the product writes often and that only sound as if a secret followed:
+    a line with no other sign of one is not looked at closely, which would cost more than all its other stages.
+    `names` are patterns (fnmatch) of the file names a product gives this stream.
     """
 
     component: str
@@ -315,4 +319,5 @@ class Format:
     masks: tuple[Replace, ...] = ()
     masked: str = ""
     redacted: bool = False
+    harmless: tuple[str, ...] = ()
     names: tuple[str, ...] = ()

@@ -30,8 +30,9 @@ def template(stage: Template) -> tuple[str, str]:
             present = " ".join(f".{name}" for name in stage.names)
             return stage.target, f"{{{{ if or {present} }}}}{{{{ else }}}}{stage.value}{{{{ end }}}}"
         case CopyIfAny():
+            aside = "".join(f' | replace {json.dumps(each)} " "' for each in stage.aside)
             found = " ".join(_found(word, stage.harmless) for word in stage.words)
-            line = '{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":" }}'
+            line = f'{{{{ $line := ToLower .Entry | replace " =" "=" | replace " :" ":"{aside} }}}}'
             return stage.target, f"{line}{{{{ if or {found} }}}}{{{{ .Entry }}}}{{{{ end }}}}"
         case Measure():
             return stage.target, f"{{{{ if gt (len .Entry) {stage.above} }}}}yes{{{{ end }}}}"

@@ -16,7 +16,7 @@ from agencystack.logs.model import Case, Choose, Format, Json, Multiline, Regex,
 
 _LINE = Regex(
     r"(?s)^(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3}) (?P<word>[A-Z]+) +(?:traceId=[^\[]*)?"
-    r"\[(?P<logger>[^\]]+)\] \((?P<process>[^)]*)\) (?P<message>.*)"
+    r"\[(?P<logger>[^\]]+)\] \((?P<process>[^)]*)\) (?P<message>.*)\z"
 )
 
 _JSON = Json(
@@ -127,6 +127,14 @@ KEYCLOAK = Format(
         "exception",
     ),
     masks=_MASKS,
+    harmless=(
+        "keycloak",
+        ',"processid":',
+        'grant_type="password"',
+        'auth_method="client-secret"',
+        'grant_type="refresh_token"',
+        'refresh_token_type="refresh"',
+    ),
     masked="ids of sessions, tokens and codes, first and last names, values changed in a profile",
     names=("keycloak*.log",),
 )  # fmt: skip
