@@ -12,7 +12,8 @@ from agencystack.bridge.store import Store
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.shifts import Shifts, Standing, call
-from agencystack.bridge.store.tables import worker
+from agencystack.bridge.store.tables import metadata, worker
+from tests.bridge.postgres import postgres
 
 
 class Clock:
@@ -28,10 +29,20 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/bridge.db")
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    on_sqlite = request.param == "sqlite"
+    opened = Store.open(f"sqlite:///{tmp_path}/bridge.db" if on_sqlite else request.getfixturevalue("server"))
     yield opened
+    with opened.writing("") as writing:
+        for table in metadata.sorted_tables:
+            writing.connection.execute(table.delete())
     opened.close()
 
 

@@ -113,7 +113,8 @@ class Shifts:
             claimed = insert(writing.connection, shift).values(pairing=pairing, looked=0, **taken)
             free = or_(shift.c.until <= now, shift.c.owner == worker)
             claimed = claimed.on_conflict_do_update(index_elements=["pairing"], set_=taken, where=free)
-            return writing.connection.execute(claimed).rowcount == 1
+            # Not the count of rows: psycopg's is not known of an insert.
+            return writing.connection.execute(claimed.returning(shift.c.pairing)).first() is not None
 
     def keep(self, worker: str, seconds: float) -> None:
         """Keep every pairing a worker has, for so long from now."""
@@ -175,7 +176,9 @@ class Shifts:
         with self._store.writing("") as writing:
             writing.connection.execute(delete(nonce).where(nonce.c.until < now))
             noted = insert(writing.connection, nonce).values(nonce=once, until=now + round(seconds * 1000))
-            return writing.connection.execute(noted.on_conflict_do_nothing()).rowcount == 1
+            return (
+                writing.connection.execute(noted.on_conflict_do_nothing().returning(nonce.c.nonce)).first() is not None
+            )
 
 
 def call(transaction: Transaction, pairing: str) -> None:
