@@ -1,4 +1,4 @@
-"""What the bridge counts, as Prometheus reads it: backlog, age of what waits, conflicts, dead letters, workers."""
+"""What the bridge counts, as Prometheus reads it: backlog, age of what waits, writes, conflicts, refusals, workers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from sqlalchemy import select
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import pairing as pairings
+from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.telling import HOUR, WRITES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REFUSALS = ("refused",)
 
 
 @dataclass(frozen=True)
@@ -21,20 +24,28 @@ class Count:
     Args:
         pairing: which.
         active: the bridge works on it.
+        paused: it stopped, or a person stopped it; a pairing that is previewed is neither.
         due: records to be looked at now.
         waiting: records to be looked at later.
-        oldest: seconds since the oldest that is due was first hinted at; 0 where there is none.
+        oldest: seconds since the oldest record that waits for no other one was first hinted at; 0 where there is none.
         conflicts: what a person is to decide.
         dead: records a product refused.
+        undecided: seconds since the oldest of these two is there; 0 where there is none.
+        written: records written within the last hour.
+        refused: writes a product refused within the last hour.
     """
 
     pairing: str
     active: bool
+    paused: bool
     due: int
     waiting: int
     oldest: float
     conflicts: int
     dead: int
+    undecided: float
+    written: int
+    refused: int
 
 
 def counts(store: Store, now: int) -> list[Count]:
@@ -49,30 +60,60 @@ def counts(store: Store, now: int) -> list[Count]:
     found = []
     for name in names:
         with store.reading(name) as reading:
-            due, waiting, since = reading.inbox.backlog(now)
-            active = reading.pairings.get().state is PairingState.ACTIVE
-            open_ = sum(reading.conflicts.counts().values())
-            oldest = 0.0 if since is None else max(0.0, (now - since) / 1000)
-            found.append(Count(name, active, due, waiting, oldest, open_, reading.dead.count()))
+            found.append(_count(name, reading, now))
     return found
 
 
+def _count(name: str, reading: Transaction, now: int) -> Count:
+    due, waiting, _ = reading.inbox.backlog(now)
+    state = reading.pairings.get().state
+    return Count(
+        pairing=name,
+        active=state is PairingState.ACTIVE,
+        paused=state is PairingState.PAUSED,
+        due=due,
+        waiting=waiting,
+        oldest=_age(now, reading.inbox.unfinished_since()),
+        conflicts=sum(reading.conflicts.counts().values()),
+        dead=reading.dead.count(),
+        undecided=_age(now, reading.conflicts.open_since(), reading.dead.since()),
+        written=reading.audits.count_since(now - HOUR, WRITES),
+        refused=reading.audits.count_since(now - HOUR, REFUSALS),
+    )
+
+
+def _age(now: int, *since: int | None) -> float:
+    """Return the seconds since the first of some times; 0 where there is none, or where it is yet to come."""
+    return max((max(0.0, (now - one) / 1000) for one in since if one is not None), default=0.0)
+
+
 _HELP = {
-    "active": "Whether the bridge works on the pairing (0: paused).",
+    "active": "Whether the bridge works on the pairing.",
+    "paused": "Whether the pairing is stopped until a person resumes it.",
     "due": "Records to be looked at now.",
     "waiting": "Records to be looked at later: parked, or tried again.",
-    "oldest": "Seconds since the oldest record that is due was first hinted at.",
+    "oldest": "Seconds since the oldest record that waits for no other one was first hinted at.",
     "conflicts": "Edits that collide and wait for a person.",
     "dead": "Records a product refused, with a remedy for a person.",
+    "undecided": "Seconds since the oldest conflict or refused record is there.",
+    "written": "Records written within the last hour.",
+    "refused": "Writes a product refused within the last hour.",
 }
-_NAMES = {
+NAMES = {
     "active": "agencystack_bridge_active",
+    "paused": "agencystack_bridge_paused",
     "due": "agencystack_bridge_due_records",
     "waiting": "agencystack_bridge_waiting_records",
     "oldest": "agencystack_bridge_oldest_seconds",
     "conflicts": "agencystack_bridge_conflicts",
     "dead": "agencystack_bridge_dead_letters",
+    "undecided": "agencystack_bridge_undecided_seconds",
+    "written": "agencystack_bridge_written_records",
+    "refused": "agencystack_bridge_refused_writes",
 }
+"""By field of a count, what Prometheus calls it."""
+
+WORKERS = "agencystack_bridge_workers"
 
 
 def exposition(found: Iterable[Count], workers: Sequence[str]) -> str:
@@ -84,16 +125,16 @@ def exposition(found: Iterable[Count], workers: Sequence[str]) -> str:
     """
     rows = list(found)
     lines = []
-    for field, name in _NAMES.items():
+    for field, name in NAMES.items():
         lines += [f"# HELP {name} {_HELP[field]}", f"# TYPE {name} gauge"]
         lines += [f'{name}{{client="{row.pairing}"}} {_number(getattr(row, field))}' for row in rows]
     lines += [
-        "# HELP agencystack_bridge_workers Workers that were heard of lately.",
-        "# TYPE agencystack_bridge_workers gauge",
-        f"agencystack_bridge_workers {len(workers)}",
+        f"# HELP {WORKERS} Workers that were heard of lately.",
+        f"# TYPE {WORKERS} gauge",
+        f"{WORKERS} {len(workers)}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _number(value: bool | float) -> str:
-    return str(int(value)) if isinstance(value, bool) else f"{value:g}"
+    return str(int(value)) if isinstance(value, bool) else f"{value:.15g}"

@@ -146,6 +146,14 @@ class Conflicts:
         )
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
+    def open_since(self) -> int | None:
+        """Return when the oldest open one was found; None where none is open."""
+        query = select(func.min(conflict.c.since)).where(
+            conflict.c.pairing == self._pairing, conflict.c.state == "open"
+        )
+        since: int | None = self._connection.execute(query).scalar()
+        return since
+
     def _row(self, one: Conflict, now: int) -> dict[str, Any]:
         return {
             "pairing": self._pairing,
