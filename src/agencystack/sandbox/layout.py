@@ -241,7 +241,7 @@ def shared_by(client: str, *, has_shop: bool) -> dict[str, Any]:
         has_shop: its WordPress has WooCommerce; Debian's real one has not.
     """
     both, in_ = {"direction": "both"}, {"direction": "to_erpnext"}
-    entities: dict[str, Any] = {"customer": both, "submission": in_, "post": both, "page": both}
+    entities: dict[str, Any] = {"customer": both, "submission": both, "post": both, "page": both}
     if not has_shop:
         return {"entities": entities, "roles": ["subscriber"]}
     shop = {"category": both, "product": both, "variation": both, "order": both, "payment": in_, "refund": in_}

@@ -12,9 +12,9 @@ from starlette.requests import Request as Asked
 from starlette.responses import Response
 
 from agencystack.bridge.signing import WINDOW, SigningKey, Unsigned, check
-from agencystack.sandbox.woocommerce import Access, Request, RestError, Shop
+from agencystack.sandbox.woocommerce import Access, Request, RestError, Shop, contact_forms
 from agencystack.sandbox.woocommerce.shop import Killed
-from agencystack.sandbox.wordpress_bridge import OPTION, instance_of
+from agencystack.sandbox.wordpress_bridge import FORMS, OPTION, instance_of
 from agencystack.sandbox.wordpress_store import Store
 from agencystack.stack.files import write_atomically
 from agencystack.stack.secrets import Secret
@@ -62,6 +62,7 @@ class ShopSite:
         request = Request(asked.method, path, params, headers, body)
         with self._lock:
             before = self.shop.state.data.numbers.get("mark", 0)
+            self._take_forms()
             try:
                 answer = self.shop.handle(request)
             except Killed:
@@ -72,6 +73,18 @@ class ShopSite:
         if marked:
             self._hint()
         return Response(answer.body, answer.status, dict(answer.headers), media_type="application/json; charset=UTF-8")
+
+    def _take_forms(self) -> None:
+        """Take over the form entries that were kept since, as the plugin's table holds them."""
+        with Store.locked(self._site) as store:
+            forms = store.get_option(FORMS, [])
+            if not forms:
+                return
+            store.set_option(FORMS, None)
+            store.save()
+        for form in forms:
+            kept = contact_forms.entry(self.shop, {"your-email": form["email"], "your-message": form["message"]})
+            kept |= {"source": "agencystack", "form": {"id": "proof", "title": "Proof of AgencyStack"}}
 
     def _checked(self, request: Request, route: str) -> None:
         joined = self._joined()

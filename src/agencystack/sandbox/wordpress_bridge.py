@@ -15,6 +15,7 @@ CONNECTOR = "agencystack-connector"
 OPTION = "agencystack_bridge"
 INSTANCE_OPTION = "agencystack_bridge_instance"
 USER = "agencystack-bridge"
+FORMS = "agencystack_pending_forms"
 
 
 def bridge(store: Store, _args: Mapping[str, Any]) -> Any:
@@ -42,6 +43,14 @@ def write_bridge(store: Store, args: Mapping[str, Any]) -> Any:
         raise Refusal("not-active", "the AgencyStack Connector is not active")
     store.set_option(OPTION, args["configuration"])
     return bridge(store, {})
+
+
+def fill_form(store: Store, args: Mapping[str, Any]) -> Any:
+    """Keep a form entry; the shop of the site, another process, takes it over with the next request."""
+    if not store.get_option(OPTION, {}):
+        raise Refusal("not-active", "the AgencyStack Connector keeps no form entries")
+    store.set_option(FORMS, [*store.get_option(FORMS, []), dict(args)])
+    return {"kept": True}
 
 
 def instance_of(store: Store) -> str:

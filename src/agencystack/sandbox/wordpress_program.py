@@ -157,6 +157,7 @@ COMMANDS: Mapping[str, Handler] = {
     "sso_check_token": tokens.check,
     "write_health": health.write_token,
     "write_bridge": bridge.write_bridge,
+    "fill_form": bridge.fill_form,
 }
 
 

@@ -259,6 +259,14 @@ class WordPress:
         """
         self._tell("write_bridge", {"configuration": settings.plain() if settings else None})
 
+    def fill_form(self, email: str, message: str) -> None:
+        """Have our connector keep a form entry, as it would one of any form plugin; no mail goes out.
+
+        Raises:
+            Refused: our connector is not active, or not joined to the data bridge.
+        """
+        self._tell("fill_form", {"email": email, "message": message})
+
     def write_owner(self, marks: Mapping[str, str | None]) -> None:
         """Mark what belongs to which integration, in the site's own option ``agencystack_owner``.
 

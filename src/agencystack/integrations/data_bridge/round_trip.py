@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agencystack.bridge.place import Place
 from agencystack.engine.integration import Evidence, Proof
 from agencystack.integrations.data_bridge.samples import PROBE, Sample, samples
+from agencystack.integrations.data_bridge.watching import NotSeen, Trip, opened
 from agencystack.stack.errors import AgencyStackError, ComponentRef
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
-
-PATIENCE = 30.0
-"""Seconds for one way: a worker that is busy elsewhere may have the record in hand."""
-PAUSE = 0.2
 
 
 class RoundTrip(Proof):
@@ -39,19 +34,15 @@ class RoundTrip(Proof):
     def run(self) -> Evidence:
         """Go there and back."""
         with opened(self._place, self._pairing) as bridge:
-            return _Trip(bridge, samples(self._domain)[self._entity]).made()
+            return _RoundTrip(bridge, samples(self._domain)[self._entity]).made()
 
 
-class _Trip:
-    """One round trip of one sample."""
+class _RoundTrip(Trip):
+    """The trip of one sample."""
 
     def __init__(self, bridge: Bridge, sample: Sample) -> None:
-        from agencystack.bridge.record import SideName
-
-        self._bridge, self._sample = bridge, sample
-        self._here, self._there = SideName.WORDPRESS, SideName.ERPNEXT
-        self._shop: Any = bridge.context.form(self._here, sample.entity)
-        self._erp: Any = bridge.context.form(self._there, sample.entity)
+        super().__init__(bridge, sample.entity)
+        self._sample = sample
         self._rules = bridge.context.entities[sample.entity]
 
     def made(self) -> Evidence:
@@ -60,12 +51,12 @@ class _Trip:
         began = time.monotonic()
         id_ = self._create()
         try:
-            name = self._wait(lambda: self._linked(id_), lambda: f"did not appear in ERPNext: {self._why(id_)}")
+            name = self.wait(lambda: self.linked(id_), lambda: f"did not appear in ERPNext: {self.why(id_)}")
             seen |= {"WordPress": id_, "ERPNext": name, "there after s": round(time.monotonic() - began, 2)}
             if reason := self._different(id_, name):
                 return Evidence(False, seen, reason)
             seen |= self._back(id_, name)
-        except _NotSeen as reason:
+        except NotSeen as reason:
             return Evidence(False, seen, str(reason))
         finally:
             left = self._remove(id_)
@@ -75,33 +66,27 @@ class _Trip:
 
     def _create(self) -> str:
         from agencystack.bridge.sides.wordpress.records import Kind, Write
-        from agencystack.bridge.tokens import new_token
 
-        token = new_token(datetime.now(UTC))
+        token = self.token()
         write = Write(token, Kind(self._sample.kind), "create", values=self._sample.values)
-        written = self._shop.records.write([write])[token]
+        written = self.shop.records.write([write])[token]
         if written.native is None:
             raise AgencyStackError(
                 f"could not make a {self._sample.kind} for the proof: {written.code} {written.message}",
-                component=ComponentRef(self._bridge.context.pairing, "wordpress"),
+                component=ComponentRef(self.bridge.context.pairing, "wordpress"),
                 remedy="see whether the bridge's user may; then: agencystack verify data-bridge",
             )
         id_ = str(written.native["id"])
         # What the bridge's own user writes leaves no mark; the hint stands for the one a person's would leave.
-        self._bridge.hint(self._here, self._sample.entity, [id_], "proof")
+        self.bridge.hint(self.here, self._sample.entity, [id_], "proof")
         return id_
-
-    def _linked(self, id_: str) -> str:
-        """Return the record's name in ERPNext, empty while it has none."""
-        links = self._bridge.history(self._here, id_).links
-        return next((link.on(self._there) for link in links if link.entity == self._sample.entity), "")
 
     def _different(self, id_: str, name: str) -> str:
         """Say which shared fields are not the same on both sides; empty when all are."""
         from agencystack.bridge.record import same
 
-        here, there = self._shop.read([id_])[id_].fields, self._erp.read([name])[name].fields
-        fields = [field.name for field in self._rules.fields if field.direction.reaches(self._there)]
+        here, there = self.shop.read([id_])[id_].fields, self.erp.read([name])[name].fields
+        fields = [field.name for field in self._rules.fields if field.direction.reaches(self.there)]
         wrong = [name for name in fields if name in here and name in there and not same(here[name], there[name])]
         plain = [name for name in wrong if isinstance(here[name], str | None)]
         return f"{', '.join(plain)} did not arrive in ERPNext as they are in WordPress" if plain else ""
@@ -109,97 +94,45 @@ class _Trip:
     def _back(self, id_: str, name: str) -> dict[str, Any]:
         """Change it in ERPNext as a person would, and see that in WordPress."""
         from agencystack.bridge.side import Action, Operation, Result
-        from agencystack.bridge.tokens import new_token
 
         wanted = {
             field: value
             for field, value in self._sample.back.items()
-            if self._rules.field(field).direction.reaches(self._here)
+            if self._rules.field(field).direction.reaches(self.here)
         }
         if not wanted:
             return {"back": "not shared"}
         began = time.monotonic()
-        token = new_token(datetime.now(UTC))
-        there = self._erp.read([name])[name]
+        token = self.token()
+        there = self.erp.read([name])[name]
         change = Operation(token, self._sample.entity, Action.UPDATE, name, wanted, there)
-        outcome = self._erp.apply([change])[token]
+        outcome = self.erp.apply([change])[token]
         if outcome.result is not Result.DONE:
-            raise _NotSeen(f"could not be changed in ERPNext: {outcome.message}; {outcome.remedy}")
-        self._bridge.hint(self._there, self._sample.entity, [name], "proof")
+            raise NotSeen(f"could not be changed in ERPNext: {outcome.message}; {outcome.remedy}")
+        self.bridge.hint(self.there, self._sample.entity, [name], "proof")
         lost = "what was changed in ERPNext did not come back to WordPress"
-        self._wait(lambda: self._has(id_, wanted), lambda: f"{lost}: {self._why(id_)}")
+        self.wait(lambda: self._has(id_, wanted), lambda: f"{lost}: {self.why(id_)}")
         return {"back": ", ".join(wanted), "back after s": round(time.monotonic() - began, 2)}
 
     def _has(self, id_: str, wanted: Mapping[str, str]) -> bool:
-        fields = self._shop.read([id_])[id_].fields
+        fields = self.shop.read([id_])[id_].fields
         return all(fields.get(name) == value for name, value in wanted.items())
-
-    def _wait(self, seen: Callable[[], Any], otherwise: Callable[[], str]) -> Any:
-        """Work beside the workers until something is seen.
-
-        Raises:
-            _NotSeen: it never was.
-        """
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            self._bridge.run(max_steps=5)
-            if found := seen():
-                return found
-            time.sleep(PAUSE)
-        raise _NotSeen(otherwise())
-
-    def _why(self, id_: str) -> str:
-        story = self._bridge.history(self._here, id_)
-        words = [f"{letter.message} ({letter.remedy})" for letter in story.letters]
-        words += [f"it waits: {hint.reason}" for hint in story.hints]
-        return "; ".join(words) or "nobody looked at it: is the pairing paused? see agencystack bridge status"
 
     def _remove(self, id_: str) -> str:
         """Delete both halves, let the bridge see that both are gone, and say what could not be."""
-        name = self._linked(id_)
-        left = [self._delete(self._erp, name)] if name else []
-        left.append(self._delete(self._shop, id_))
-        self._bridge.hint(self._here, self._sample.entity, [id_], "proof")
-        self._bridge.run(max_steps=5)
+        name = self.linked(id_)
+        left = [self.delete(self.erp, name)] if name else []
+        left.append(self.delete(self.shop, id_))
+        self.bridge.hint(self.here, self._sample.entity, [id_], "proof")
+        self.bridge.run(max_steps=5)
         return "; ".join(filter(None, left))
-
-    def _delete(self, form: Any, id_: str) -> str:
-        """Delete one half; return why it is still there, empty where it is gone."""
-        from agencystack.bridge.entity import Deletion
-        from agencystack.bridge.side import Action, Operation, Result
-        from agencystack.bridge.tokens import new_token
-
-        token = new_token(datetime.now(UTC))
-        gone = Operation(token, self._sample.entity, Action.RETIRE, id_, how=Deletion.DELETE)
-        outcome = form.apply([gone])[token]
-        return "" if outcome.result is Result.DONE else f"{id_}: {outcome.message}"
 
     def _sweep(self) -> int:
         """Remove what proofs that were killed left in WordPress; the bridge's half goes with it."""
         from agencystack.bridge.sides.wordpress.records import Kind
 
-        found = self._shop.records.search(Kind(self._sample.kind), self._sample.search)
+        found = self.shop.records.search(Kind(self._sample.kind), self._sample.search)
         left = [str(one["id"]) for one in found if PROBE in str(one.get(self._sample.mark)).lower()]
         for id_ in left:
             self._remove(id_)
         return len(left)
-
-
-class _NotSeen(Exception):
-    """What was to be seen was not; the text says what."""
-
-
-@contextmanager
-def opened(place: Place, pairing: str) -> Iterator[Bridge]:
-    """Open the bridge of a pairing, as a worker does."""
-    # Imported late: what opens the store takes half a second, and most commands need none of it.
-    from agencystack.bridge.desk import Desk
-    from agencystack.bridge.service import milliseconds
-    from agencystack.bridge.store.shifts import Shifts
-
-    with place.opened() as store:
-        desk = Desk(store, place.keyring, Shifts(store, milliseconds), f"proof-{time.time_ns()}")
-        try:
-            yield desk.bridge(pairing)
-        finally:
-            desk.close()

@@ -29,7 +29,7 @@ from agencystack.integrations.data_bridge.pairing import Pairing, Wanted, Worker
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
-from agencystack.integrations.data_bridge.worker import LivingWorker
+from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
 from agencystack.stack.errors import ComponentRef
@@ -87,7 +87,7 @@ class WordPressWithErpNext(Integration):
             yield KeysExpected(ComponentRef(site.client, "bridge"), keeper, joining(site, side))
             yield Joined(keeper, joining(site, side), WITHOUT_APP if side is SideName.ERPNEXT else "")
         yield Pairing(site.client, place, Wanted(lambda: accesses(site), shares, lambda: signing(site)))
-        yield LivingWorker(place, _bridge(site).listen)
+        yield LivingWorker(place, _bridge(site).listen, systemd_of_this_machine())
         for side, keeper in keepers.items():
             yield FormerKeysGone(keeper, joining(site, side))
 

@@ -82,6 +82,7 @@ _COMMUNICATION = DocType(
         Field("comment_type", "Select", ""),
         Field("status", "Select", "Open"),
         Field("sent_or_received", "Select", "Sent"),
+        Field("communication_date", "Datetime"),
         *checks("read_receipt read_by_recipient unread_notification_sent seen has_attachment"),
         *data("sender_full_name reference_doctype reference_name company user message_id"),
         Field("email_account", "Link", options="Email Account"),

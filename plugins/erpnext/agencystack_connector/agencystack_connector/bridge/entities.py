@@ -103,8 +103,9 @@ ENTITIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 		),
 	},
 	"submission": {
-		"Lead": WRITE,
-		"Communication": WRITE,
+		# Deleted are those of proofs, which run every night.
+		"Lead": KEEP,
+		"Communication": KEEP,
 		**dict.fromkeys(("Customer", "Contact", "Country", "Lead Source"), READ),
 	},
 	"post": {

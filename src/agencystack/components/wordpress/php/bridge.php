@@ -65,3 +65,41 @@ function write_bridge( array $args ) {
 	}
 	return $now;
 }
+
+/**
+ * Have the connector keep a form entry, by the hook it has for every form plugin.
+ *
+ * @param array $args `email` and `message`.
+ * @return array `kept`.
+ * @throws Refusal When the connector keeps none.
+ */
+function fill_form( array $args ) {
+	if ( ! has_action( 'agencystack_form_submission' ) ) {
+		throw new Refusal( 'not-active', 'the AgencyStack Connector keeps no form entries' );
+	}
+	do_action(
+		'agencystack_form_submission',
+		array(
+			'source'     => 'agencystack',
+			'form_id'    => 'proof',
+			'form_title' => 'Proof of AgencyStack',
+			'page_url'   => home_url( '/' ),
+			'page_title' => get_bloginfo( 'name' ),
+			'fields'     => array(
+				array(
+					'name'  => 'your-email',
+					'label' => 'E-mail',
+					'type'  => 'email',
+					'value' => (string) $args['email'],
+				),
+				array(
+					'name'  => 'your-message',
+					'label' => 'Message',
+					'type'  => 'textarea',
+					'value' => (string) $args['message'],
+				),
+			),
+		)
+	);
+	return array( 'kept' => true );
+}

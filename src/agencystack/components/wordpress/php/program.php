@@ -270,5 +270,6 @@ function commands() {
 		'sso_check_token'   => __NAMESPACE__ . '\\sso_check_token',
 		'write_health'      => __NAMESPACE__ . '\\write_health',
 		'write_bridge'      => __NAMESPACE__ . '\\write_bridge',
+		'fill_form'         => __NAMESPACE__ . '\\fill_form',
 	);
 }
