@@ -15,6 +15,7 @@ from agencystack.bridge.side import (
     Changes,
     Identity,
     Mark,
+    Narrowed,
     Operation,
     Outcome,
     Page,
@@ -249,6 +250,7 @@ class FakeSide:
         self.errors: dict[str, list[BaseException | None]] = {}
         self.calls: list[str] = []
         self.rewrite: dict[str, object] = {}
+        self.narrowed: Narrowed | None = None
         self._ids = count(1 if name is W else 1001)
 
     def new_id(self) -> str:
@@ -275,7 +277,7 @@ class FakeSide:
         for mark in acknowledged:
             self.outbox.pop(mark, None)
         marks = [Mark(mark, *record) for mark, record in self.outbox.items()][:limit]
-        return Changes(tuple(marks), self.identity(), more=False)
+        return Changes(tuple(marks), self.identity(), more=False, narrowed=self.narrowed)
 
     def form(self, entity: str) -> FakeForm:
         return self.forms[entity]

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from agencystack.bridge import people
 from agencystack.bridge.backfilling import backfill
 from agencystack.bridge.context import SECOND, Context, utc_now
 from agencystack.bridge.cycle import Progress, pause, work
 from agencystack.bridge.entity import Entity
+from agencystack.bridge.narrowing import Narrowings, look_again, narrowed, narrowings
 from agencystack.bridge.polling import poll
 from agencystack.bridge.previewing import Preview, preview
 from agencystack.bridge.reconciling import Reconciled, reconcile
@@ -61,15 +63,20 @@ class Bridge:
         randomness: Callable[[int], str] = secrets.token_hex,
         worker: str = "worker",
     ) -> None:
-        self.context = Context(store, pairing, sides, shared(entities, sharing), sharing, clock, randomness, worker)
+        declared = shared(entities, sharing)
+        self.context = Context(store, pairing, sides, declared, sharing, clock, randomness, worker, declared)
         with store.writing(pairing) as transaction:
             transaction.pairings.create(self.context.now())
+            self._obey(narrowings(transaction))
+
+    _told: Narrowings = MappingProxyType({})
 
     # Working. -----------------------------------------------------------------------------------------------------
 
     def poll(self) -> int:
         """Take the changes both sides tell into the inbox, and return how many; they are acknowledged next time."""
-        return poll(self.context)
+        polled = poll(self.context)
+        return polled if self._stopped() else polled + look_again(self.context)
 
     def hint(self, side: SideName, entity: str, ids: Sequence[str], reason: str) -> None:
         """Look at records soon."""
@@ -226,10 +233,18 @@ class Bridge:
         with self._reading() as transaction:
             return transaction.pairings.get()
 
+    def _obey(self, told: Narrowings) -> None:
+        """Work with what the products' own screens leave of what is shared."""
+        if told != self._told:
+            self._told = told
+            self.context = replace(self.context, entities=narrowed(self.context.declared, told))
+
     def _stopped(self) -> bool:
         with self._reading() as transaction:
             tripped = transaction.breakers.all().values()
             state = transaction.pairings.get().state
+            told = narrowings(transaction)
+        self._obey(told)
         return state is not PairingState.ACTIVE or any(one.until > self.context.now() for one in tripped)
 
     def _writing(self) -> AbstractContextManager[Transaction]:

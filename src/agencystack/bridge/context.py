@@ -46,6 +46,7 @@ class Context:
         pairing: which pairing.
         sides: both sides.
         entities: the entities that are shared, with the rules that hold; those that others need come first.
+        declared: the same, before the products' own screens narrow them.
         sharing: what the client shares.
         clock: the time, with its zone.
         randomness: gives that many random bytes as hex digits.
@@ -60,6 +61,7 @@ class Context:
     clock: Callable[[], datetime] = utc_now
     randomness: Callable[[int], str] = secrets.token_hex
     worker: str = "worker"
+    declared: Mapping[str, Entity] = field(default_factory=dict)
 
     def now(self) -> int:
         """Return the time in milliseconds."""

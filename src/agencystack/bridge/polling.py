@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agencystack.bridge.context import Context, log
 from agencystack.bridge.cycle import pause
+from agencystack.bridge.narrowing import Narrowings, keep, narrowings
 from agencystack.bridge.pairing import remembered, suspicion
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Changes
@@ -36,6 +37,7 @@ def _poll_side(context: Context, side: SideName) -> int:
         with context.store.reading(context.pairing) as transaction:
             cursor, stored = transaction.cursors.get(stream(side)), transaction.marks.stored(side)
             known = transaction.pairings.get().identities.get(side)
+            before = narrowings(transaction)
         try:
             changes = context.sides[side].changes(cursor, stored, MOST)
         except NOT_WELL as error:
@@ -47,7 +49,7 @@ def _poll_side(context: Context, side: SideName) -> int:
         if suspicious := suspicion(side, known, changes.identity):
             pause(context, suspicious)
             return taken
-        _store(context, side, changes, stored)
+        _store(context, side, changes, stored, before)
         taken += len(changes.marks)
         if not changes.more:
             return taken
@@ -59,17 +61,20 @@ def stream(side: SideName) -> str:
     return f"changes:{side}"
 
 
-def _store(context: Context, side: SideName, changes: Changes, acknowledged: Sequence[str]) -> None:
+def _store(context: Context, side: SideName, changes: Changes, acknowledged: Sequence[str], before: Narrowings) -> None:
     """Store changes, and forget the marks that the side forgot."""
     now = context.now()
     with context.store.writing(context.pairing) as transaction:
         known = transaction.pairings.get().identities.get(side)
         transaction.marks.remove(side, acknowledged)
-        shared = [(mark.entity, mark.record) for mark in changes.marks if mark.entity in context.entities]
+        # What is narrowed to nothing waits in the inbox: it is looked at when it is opened again.
+        shared = [(mark.entity, mark.record) for mark in changes.marks if mark.entity in context.declared]
         transaction.inbox.add(side, shared, "changed", now)
         transaction.marks.add(side, [mark.id for mark in changes.marks if mark.id])
         if changes.cursor:
             transaction.cursors.save(stream(side), changes.cursor)
+        if changes.narrowed is not None:
+            keep(context, transaction, side, before, changes.narrowed)
         kept = remembered(known, changes.identity)
         if kept != known:
             transaction.pairings.set_identity(side, kept, now)

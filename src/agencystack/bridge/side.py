@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from agencystack.bridge.entity import Deletion
+from agencystack.bridge.entity import Deletion, Direction
 from agencystack.bridge.record import Fields, Observed, SideName
 
 
@@ -42,6 +42,32 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Narrowed:
+    """What a product's own people allow less of than the agency shares, on the settings screen of plugin or app.
+
+    Args:
+        revision: grows with each change they make.
+        entities: the direction they leave, by entity.
+    """
+
+    revision: int = 0
+    entities: Mapping[str, Direction] = field(default_factory=dict)
+
+    @classmethod
+    def told(cls, said: object) -> Narrowed | None:
+        """Return what plugin or app say, ``None`` where they say nothing; a word that is not known allows nothing."""
+        if not isinstance(said, Mapping):
+            return None
+        chosen = said.get("entities")
+        entities = {str(name): str(one) for name, one in chosen.items()} if isinstance(chosen, Mapping) else {}
+        known = {str(one): one for one in Direction}
+        return cls(
+            int(said.get("revision") or 0),
+            {name: known.get(one, Direction.OFF) for name, one in sorted(entities.items())},
+        )
+
+
+@dataclass(frozen=True)
 class Changes:
     """What a side says changed.
 
@@ -50,12 +76,14 @@ class Changes:
         identity: who says so.
         cursor: to be given back at the next call; empty where the side keeps its own outbox.
         more: there are more than were asked for.
+        narrowed: what its own people allow less of; ``None`` where it has no screen for that.
     """
 
     marks: tuple[Mark, ...]
     identity: Identity
     cursor: str = ""
     more: bool = False
+    narrowed: Narrowed | None = None
 
 
 class Action(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agencystack.bridge.context import Context
+from agencystack.bridge.narrowing import Narrowings, narrowings
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.brakes import Brake, Breaker
@@ -36,6 +37,7 @@ class Status:
         written: records written within the last hour.
         breakers: sides that are not well.
         brakes: entities whose removals wait for a person.
+        narrowed: what each product's own people allow less of than is shared.
     """
 
     pairing: Pairing
@@ -49,6 +51,7 @@ class Status:
     written: int
     breakers: tuple[Breaker, ...]
     brakes: tuple[Brake, ...]
+    narrowed: Narrowings
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def status(context: Context) -> Status:
             written=transaction.audits.count_since(now - HOUR, WRITES),
             breakers=tuple(one for one in transaction.breakers.all().values() if one.until > now),
             brakes=tuple(one for one in transaction.brakes.all().values() if one.state == "held"),
+            narrowed=narrowings(transaction),
         )
 
 

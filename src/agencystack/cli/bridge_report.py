@@ -189,6 +189,7 @@ class BridgeStatusOutput(_Output):
     written_within_an_hour: int
     sides_not_well: dict[str, str]
     removals_held: list[str]
+    narrowed: dict[str, dict[str, str]]
     workers: list[str]
 
     @classmethod
@@ -212,6 +213,11 @@ class BridgeStatusOutput(_Output):
             written_within_an_hour=status.written,
             sides_not_well={str(one.side): one.message for one in status.breakers},
             removals_held=[one.entity for one in status.brakes],
+            narrowed={
+                str(side): {entity: str(direction) for entity, direction in told.entities.items()}
+                for side, told in status.narrowed.items()
+                if told.entities
+            },
             workers=workers,
         )
 
@@ -227,6 +233,9 @@ class BridgeStatusOutput(_Output):
             terminal.say(f"  {side} is not well: {message}")
         for entity in self.removals_held:
             terminal.say(f"  removals of {entity} wait for you: agencystack bridge allow {entity}")
+        for side, entities in self.narrowed.items():
+            left = ", ".join(f"{entity} {direction}" for entity, direction in entities.items())
+            terminal.say(f"  narrowed on {side}'s own settings screen: {left}")
         if self.conflicts or self.refused:
             terminal.say(f"  {sum(self.conflicts.values())} conflicts and {self.refused} refused: bridge conflicts")
         if not self.workers:

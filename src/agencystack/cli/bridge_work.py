@@ -214,7 +214,7 @@ def refuse_mail(bridge: Bridge, names: list[str]) -> None:
     if mailing := [name for name in names if may_mail(bridge.context, name)]:
         raise UsageError(
             f"WordPress may mail people because of {', '.join(mailing)}: new accounts, orders that change",
-            remedy="let our plugin keep the mails in (agencystack integrate data-bridge, and no `notify` in stack.yaml); "
+            remedy="let our plugin keep them in (agencystack integrate data-bridge, and no `notify` in stack.yaml); "
             "or see with agencystack bridge preview how many they are, and give --allow-mail",
         )
 

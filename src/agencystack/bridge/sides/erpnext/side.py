@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from agencystack.bridge.record import SideName
-from agencystack.bridge.side import Changes, Form, Identity, Mark
+from agencystack.bridge.side import Changes, Form, Identity, Mark, Narrowed
 from agencystack.bridge.sides.erpnext.app import AppCalls
 from agencystack.stack.errors import BadAnswer
 
@@ -30,8 +30,6 @@ class AppChanges:
 
     def __init__(self, calls: AppCalls) -> None:
         self._calls = calls
-        self.narrowed: Mapping[str, str] = {}
-        """What ERPNext's own screen narrowed, as last told: direction by entity."""
 
     def identity(self) -> Identity:
         """Return which installation answers."""
@@ -43,14 +41,14 @@ class AppChanges:
         try:
             marks = tuple(Mark(str(one["mark"]), str(one["entity"]), str(one["id"])) for one in told["changes"])
             identity = Identity(str(told["url"]), str(told["instance"]), int(told["epoch"]))
+            narrowed = Narrowed.told(told.get("narrowed"))
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer(
                 f"told its changes in a form that is not known ({error})",
                 component=self._calls.exchange.where,
                 remedy="run agencystack integrate data-bridge, which updates the app",
             ) from error
-        self.narrowed = dict((told.get("narrowed") or {}).get("entities") or {})
-        return Changes(marks, identity, more=bool(told.get("more")))
+        return Changes(marks, identity, more=bool(told.get("more")), narrowed=narrowed)
 
 
 class ErpNextSide:

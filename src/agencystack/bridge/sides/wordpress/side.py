@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from agencystack.bridge.record import SideName
-from agencystack.bridge.side import Changes, Form, Identity, Mark
+from agencystack.bridge.side import Changes, Form, Identity, Mark, Narrowed
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 
 # An order's payment is read from the order: WooCommerce keeps none of its own.
@@ -43,7 +43,7 @@ class PluginChanges:
         said = self._calls.ask("changes", {"acknowledge": list(acknowledged), "limit": limit})
         marks = tuple(Mark(str(one["mark"]), str(one["entity"]), str(one["id"])) for one in said.get("changes", ()))
         identity = Identity(str(said["url"]), str(said["instance"]), int(said["epoch"]))
-        return Changes(marks, identity, more=bool(said.get("more")))
+        return Changes(marks, identity, more=bool(said.get("more")), narrowed=Narrowed.told(said.get("narrowed")))
 
 
 class WordPressSide:
