@@ -12,8 +12,8 @@ from agencystack.bridge.record import Fields, LinkRef, SideName, digest
 from agencystack.bridge.references import Known, addressed
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.store.operations import Intended
-from agencystack.bridge.trouble import trip, well
-from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Unavailable
+from agencystack.bridge.trouble import PATIENCE, trip, well
+from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, BadAnswer, Unavailable
 
 ALONE = 3
 """A key that was tried so often is asked for alone: if it is what breaks the others, they are free of it."""
@@ -144,10 +144,18 @@ def _apply(context: Context, group: Sequence[Effect]) -> tuple[Mapping[str, Outc
     except Exception as error:  # noqa: BLE001  # whatever broke may have happened already: it is looked up, not lost
         entity = group[0].key.entity.name
         log.error("apply broke", pairing=context.pairing, side=str(side), entity=entity, **broken_at(error))
-        said = f"the bridge could not write it: {type(error).__name__}"
-        return {token: Outcome(token, Result.UNKNOWN, message=said) for token in tokens}, ""
+        return {one.operation.token: _broken(one, error) for one in group}, ""
     outcomes = {token: answered.get(token, Outcome(token, Result.UNKNOWN, message="no answer")) for token in tokens}
     return outcomes, _overloaded(context, side, list(outcomes.values()))
+
+
+def _broken(effect: Effect, error: Exception) -> Outcome:
+    """Return how an operation counts that broke: it is looked up and tried again, and shown when that never helps."""
+    known = isinstance(error, AgencyStackError)
+    said = str(error) if known else f"the bridge could not write it: {type(error).__name__}"
+    remedy = (error.remedy if isinstance(error, AgencyStackError) else "") or "report this with the bridge's log"
+    result = Result.REFUSED if effect.key.attempts >= PATIENCE else Result.UNKNOWN
+    return Outcome(effect.operation.token, result, message=said, remedy=remedy)
 
 
 def _overloaded(context: Context, side: SideName, outcomes: Sequence[Outcome]) -> str:

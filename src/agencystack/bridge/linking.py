@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import Context
 from agencystack.bridge.matching import NEW, MatchKind, candidates, decide
-from agencystack.bridge.planning import UNSOLVED, patience
+from agencystack.bridge.planning import UNSOLVED, about, patience
 from agencystack.bridge.record import Fields, Presence, Ref, SideName, Value
 from agencystack.bridge.references import Known, across, named
 from agencystack.bridge.store.audits import Event
@@ -142,7 +142,7 @@ def _wait(key: Key, side: SideName, ref: Ref, found: Found) -> None:
     """Let a key wait for the record by which it is matched; say so where that does not come."""
     if key.attempts >= UNSOLVED:
         why = f"it waits for {ref.entity} {ref.id}, which does not come across"
-        found.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
+        found.letters.append(letter(key, side, why, about(key, ref)))
     found.named.add((side, ref.entity, ref.id))
     waits = record_key(side, ref.entity, ref.id)
     key.end(Again(f"waits for {ref.entity} {ref.id}", patience(key), waits_for=waits))
@@ -209,9 +209,16 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
         vanished = [key.name for key in alone if any(one.presence is Presence.GONE for one in key.seen.values())]
         subjects = [*(key.name for key, _ in made), *(one.id for one in found.matched), *vanished]
         transaction.inbox.wake(vanished, now)  # what waits for them must hear that they will not come
+        # Whichever side's record was asked about: it has its match now.
+        subjects += [
+            record_key(side, one.entity, one.on(side))
+            for one in [*(link for _, link in made), *found.matched]
+            if one.state is LinkState.LINKED
+            for side in SideName
+        ]
         transaction.conflicts.forget(subjects)
         transaction.dead.forget(subjects)
-        transaction.conflicts.record(found.conflicts, now)
+        transaction.conflicts.record([one for one in found.conflicts if one.subject not in subjects], now)
         transaction.dead.record(found.letters, now)
         transaction.audits.add(_events([*(link for _, link in made), *found.matched]), now)
     for key, link in made:

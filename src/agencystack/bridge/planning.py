@@ -119,12 +119,20 @@ def _park(context: Context, transaction: Transaction, key: Key, side: SideName, 
     else:
         if key.attempts >= UNSOLVED:
             why = f"it waits for {ref.entity} {ref.id}, which does not come across"
-            planned.letters.append(letter(key, side, why, f"look at what is said about {ref.entity} {ref.id}"))
+            planned.letters.append(letter(key, side, why, about(key, ref)))
         planned.wanted.add((side, ref))
         waits = record_key(side, ref.entity, ref.id)
         key.end(Again(f"waits for {ref.entity} {ref.id}", patience(key), waits_for=waits))
         return
     key.end()
+
+
+def about(key: Key, ref: Ref) -> str:
+    """Return what a person does about a record that waits for another one."""
+    remedy = f"look at what is said about {ref.entity} {ref.id}"
+    if ref.entity != key.entity.name:
+        return remedy
+    return f"{remedy}; if it names this one in its turn (a circle), take one of the two out of the other"
 
 
 def patience(key: Key) -> int:

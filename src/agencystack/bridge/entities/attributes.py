@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agencystack.bridge import normal
-from agencystack.bridge.entities.shared import LONGEST_NAME, safe_name
+from agencystack.bridge.entities.shared import LONGEST_NAME, real_name, safe_name
 from agencystack.bridge.record import Value, digest
 from agencystack.bridge.sides.erpnext.documents import Document, Documents, Group, Step
 from agencystack.bridge.sides.wordpress.records import Native
@@ -116,9 +116,14 @@ class ItemAttributes:
 def _written(name: str, there: Document | None) -> Mapping[str, str]:
     document = there or {"name": name}
     return {"": str(document["name"])} | {
-        str(row["attribute_value"]).casefold(): str(row["attribute_value"])
+        (real_name(row["attribute_value"]) or "").casefold(): str(row["attribute_value"])
         for row in document.get("item_attribute_values") or ()
     }
+
+
+def _value(option: str) -> str:
+    """Return how ERPNext keeps a value: it would clean what looks like HTML, and know it no more."""
+    return safe_name(option)[:LONGEST_NAME]
 
 
 def _completed(name: str, options: Sequence[str], there: Document | None) -> Group | None:
@@ -127,12 +132,12 @@ def _completed(name: str, options: Sequence[str], there: Document | None) -> Gro
         for row in (there or {}).get("item_attribute_values") or ()
     ]
     known = {str(row["attribute_value"]).casefold() for row in rows}
-    missing = [one for one in options if one.casefold() not in known]
+    missing = [value for one in options if (value := _value(one)).casefold() not in known]
     if there is not None and not missing:
         return None
     taken = {str(row.get("abbr") or "").casefold() for row in rows}
     for option in missing:
-        rows.append({"attribute_value": option[:LONGEST_NAME], "abbr": _abbreviation(option, taken)})
+        rows.append({"attribute_value": option, "abbr": _abbreviation(option, taken)})
     token = digest([name, [str(row["attribute_value"]) for row in rows]])
     if there is None:
         values = {"attribute_name": name, "item_attribute_values": rows}

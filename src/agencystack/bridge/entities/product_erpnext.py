@@ -9,7 +9,7 @@ from agencystack.bridge import normal
 from agencystack.bridge.entities.attributes import ItemAttributes, options_of, ordered
 from agencystack.bridge.entities.catalogue_erpnext import CatalogueOnErpNext
 from agencystack.bridge.entities.product import SIMPLE, VARIABLE
-from agencystack.bridge.entities.shared import LONGEST_NAME, Objection, safe_name
+from agencystack.bridge.entities.shared import LONGEST_NAME, Objection, real_name, safe_name
 from agencystack.bridge.record import Fields, Ref, Value
 from agencystack.bridge.side import Action, Operation
 from agencystack.bridge.sides.erpnext.documents import Document, Step
@@ -129,5 +129,5 @@ def _attributes(native: Native) -> dict[str, Value] | None:
     used: dict[str, list[str]] = {str(one["attribute"]): [] for one in native.document.get("attributes") or ()}
     for row in native.related.get("used", ()):
         if str(row.get("attribute")) in used:
-            used[str(row["attribute"])].append(str(row.get("attribute_value") or ""))
-    return {name: ordered(options) for name, options in used.items()} or None
+            used[str(row["attribute"])].append(real_name(row.get("attribute_value")) or "")
+    return {real_name(name) or name: ordered(options) for name, options in used.items()} or None

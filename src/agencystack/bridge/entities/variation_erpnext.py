@@ -34,7 +34,7 @@ class VariationOnErpNext(CatalogueOnErpNext):
         options = {
             real_name(one["attribute"]) or "": value
             for one in item.get("attributes") or ()
-            if (value := normal.line(one.get("attribute_value")))
+            if (value := real_name(one.get("attribute_value")))
         }
         return {
             **self.item_fields(native),

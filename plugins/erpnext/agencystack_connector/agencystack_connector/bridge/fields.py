@@ -12,6 +12,7 @@ TOKENED = (
 	"Item",
 	"Item Price",
 	"Item Group",
+	"Item Attribute",
 	"Sales Order",
 	"Sales Invoice",
 	"Delivery Note",
@@ -20,6 +21,7 @@ TOKENED = (
 	"Communication",
 	"Blog Post",
 	"Blog Category",
+	"Blogger",
 	"Web Page",
 )
 """Doctypes whose documents keep the op token of the creation they came from."""
