@@ -60,7 +60,8 @@ class Keyring:
     """
 
     def __init__(self, folder: Path, key_file: Path) -> None:
-        self._sealed = SealedStore(folder, key_file)
+        # As root we write for the service that reads them.
+        self._sealed = SealedStore(folder, key_file, owners=True)
 
     def get(self, pairing: str, side: SideName) -> Access | None:
         """Return how a side is reached, None where that was never set up.

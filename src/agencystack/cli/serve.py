@@ -41,8 +41,8 @@ def serve(
     """Keep WordPress and ERPNext in step until Ctrl-C or SIGTERM: take the products' calls, and work."""
 
     def action() -> ExitCode:
-        home, settings, database = _opened()
-        address = listen or settings.listen
+        home, configured, database = _opened(listen)
+        address = listen or configured
         if re.fullmatch(ADDRESS, address) is None:
             raise UsageError(f"{address} is not an address to listen at", remedy="write HOST:PORT: 127.0.0.1:8095")
         return _work(home, database, address, places)
@@ -54,7 +54,7 @@ def worker(places: Places = 4) -> None:
     """Work beside other workers on a PostgreSQL (bridge.database), on this host or another; takes no calls."""
 
     def action() -> ExitCode:
-        home, _, database = _opened()
+        home, _, database = _opened("")
         if database is None:
             raise UsageError(
                 "several workers need a PostgreSQL: SQLite serves one process",
@@ -74,12 +74,18 @@ def _work(home: Home, database: Secret | None, address: str | None, places: int)
     return ExitCode.DONE
 
 
-def _opened() -> tuple[Home, Bridge, Secret | None]:
-    """Return the installation, what stack.yaml says of its bridge, and where its database is."""
+def _opened(listen: str | None) -> tuple[Home, str, Secret | None]:
+    """Return the installation, where stack.yaml has its bridge listen, and where its database is.
+
+    Our unit gives all of that itself (its user may read neither stack.yaml nor the sealed store).
+    """
     home = Home.from_environment()
+    if home.credentials is not None and listen is not None:
+        given = home.bridge_database_file
+        return home, listen, Secret(given.read_text().strip()) if given.exists() else None
     settings = _settings(home)
     resolver = SecretResolver(SealedStore(home.secrets_dir, home.key_file))
-    return home, settings, resolver.resolve(settings.database) if settings.database else None
+    return home, settings.listen, resolver.resolve(settings.database) if settings.database else None
 
 
 def _settings(home: Home) -> Bridge:

@@ -15,13 +15,14 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, owner_of: Path | None = None) -> None:
     """Replace the file at ``path`` by ``data``, or leave it exactly as it was.
 
     Args:
         path: the file; its folder is made, readable by the owner alone, where it is missing.
         data: the whole new content.
         mode: permission bits of the file, whatever the umask is.
+        owner_of: a folder above it; as root, the file and the folders up to there belong to that folder's owner.
 
     Raises:
         ConfigurationError: no permission, a read-only file system, or a full disk; no temporary file is left.
@@ -30,6 +31,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         private_folder(path.parent)
         temporary = _write_beside(path, data, mode)
         try:
+            if owner_of is not None:
+                _give(temporary, owner_of)
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -83,6 +86,16 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as refusal:
         raise ConfigurationError(f"cannot write {path}: {refusal.strerror}", remedy=_remedy(path, refusal)) from refusal
+
+
+def _give(path: Path, owner_of: Path) -> None:
+    """Give a file, and the folders between it and a folder, to that folder's owner."""
+    owner = owner_of.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    between = [folder for folder in path.parents if owner_of in folder.parents]
+    for one in (path, *between):
+        os.chown(one, owner.st_uid, owner.st_gid)
 
 
 def _write_beside(path: Path, data: bytes, mode: int) -> Path:

@@ -10,6 +10,8 @@ from pathlib import Path
 DEFAULT_HOME = Path("/opt/agency_stack")
 DEFAULT_LOG_DIR = Path("/var/log/agency_stack")
 ROOT_KEY_FILE = Path("/etc/agencystack/key")
+CREDENTIAL_KEY, CREDENTIAL_DATABASE = "bridge.key", "bridge.database"
+"""What systemd hands the bridge's worker in $CREDENTIALS_DIRECTORY (LoadCredential of its unit)."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,13 @@ class Home:
         root: ``AGENCYSTACK_HOME``; holds ``stack.yaml`` and ``integrations/``.
         log_dir: where run logs go.
         key_file: the key of the sealed store, outside ``root`` so that a copy of ``root`` alone opens nothing.
+        credentials: where systemd put what the bridge's worker may know; None for a command a person runs.
     """
 
     root: Path
     log_dir: Path
     key_file: Path
+    credentials: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Home:
@@ -36,6 +40,7 @@ class Home:
             root=root,
             log_dir=_path(environment, "AGENCYSTACK_LOG_DIR") or default_log_dir,
             key_file=_path(environment, "AGENCYSTACK_KEY_FILE") or _default_key_file(environment),
+            credentials=given if (given := credentials_of(environment)) and (given / CREDENTIAL_KEY).exists() else None,
         )
 
     @property
@@ -61,12 +66,24 @@ class Home:
     @property
     def bridge_key_file(self) -> Path:
         """The key of what the bridge keeps sealed; another one, since its workers may not open the rest."""
+        if self.credentials is not None:
+            return self.credentials / CREDENTIAL_KEY
         return self.key_file.with_name("bridge.key")
+
+    @property
+    def bridge_database_file(self) -> Path:
+        """Where the bridge's database is, for its service alone; beside the key, and as secret."""
+        return self.bridge_key_file.with_name(CREDENTIAL_DATABASE)
 
     @property
     def scripts_dir(self) -> Path:
         """A user's own integration modules."""
         return self.root / "scripts" / "integration"
+
+
+def credentials_of(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder of the credentials systemd gave this process, None where it gave none."""
+    return _path(environment, "CREDENTIALS_DIRECTORY")
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import create_atomically, private_folder, sync_folder, write_atomically
+from agencystack.stack.paths import credentials_of
 from agencystack.stack.secrets import Secret
 
 KEY_BYTES = 32
@@ -39,18 +40,20 @@ class SealedStore:
 
     Args:
         secrets_dir: folder of the sealed files.
-        key_file: 32 bytes in base64, mode 0600, owned by the user who runs us.
+        key_file: 32 bytes in base64, mode 0600, owned by the user who runs us; or a credential systemd gave us.
+        owners: sealed files belong to the owner of their folder, for whom root then writes them.
     """
 
-    def __init__(self, secrets_dir: Path, key_file: Path) -> None:
+    def __init__(self, secrets_dir: Path, key_file: Path, *, owners: bool = False) -> None:
         self._folder = secrets_dir
         self._key_file = key_file
+        self._owners = owners
 
     def put(self, name: str, secret: Secret) -> None:
         """Store the secret under ``name``, such as ``acme/email/wordpress/mailu-token``; replaces what was there."""
         path = self._path(name)
         sealed = self._seal(secret.reveal().encode(), f"secret\0{name}")
-        write_atomically(path, f"{sealed}\n".encode(), 0o600)
+        write_atomically(path, f"{sealed}\n".encode(), 0o600, owner_of=self._folder if self._owners else None)
 
     def get(self, name: str) -> Secret | None:
         """Return the secret, or ``None`` where there is none of that name.
@@ -164,13 +167,27 @@ def _read_key(path: Path) -> bytes:
             f"cannot read the key {path}: {refusal.strerror}",
             remedy="run the command as the user who owns it, or name another key in AGENCYSTACK_KEY_FILE",
         ) from refusal
+    mode = stat.S_IMODE(facts.st_mode)
+    if _is_credential(path) and facts.st_uid == 0 and not mode & 0o037:
+        # Root's, and readable for us by an access list, whose mask shows as the group's right (systemd.exec(5)).
+        return _decoded(path, text)
     if facts.st_uid != os.geteuid():
         raise ConfigurationError(
             f"the key {path} belongs to another user",
             remedy=f"run the command as its owner, or: chown {os.geteuid()} {path}",
         )
-    if stat.S_IMODE(facts.st_mode) & 0o077:
+    if mode & 0o077:
         raise ConfigurationError(f"the key {path} is open to other users", remedy=f"chmod 600 {path}")
+    return _decoded(path, text)
+
+
+def _is_credential(path: Path) -> bool:
+    """Say whether systemd gave the file to this very service; only root can put something there."""
+    given = credentials_of(os.environ)
+    return given is not None and path.parent == given
+
+
+def _decoded(path: Path, text: bytes) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError:
