@@ -84,6 +84,7 @@ class Product:
     hook: Callable[[int], None] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     written: list[tuple[str, str, str]] = field(default_factory=list)
+    journal: list[tuple[float, float, str]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,11 +96,13 @@ class Product:
         """Count from here."""
         self.counts.clear()
         self.written.clear()
+        self.journal.clear()
         self.seconds.clear()
 
     def told(self) -> dict[str, Any]:
         """Return what was asked since."""
-        return {"counts": dict(self.counts), "written": self.written, "seconds": self.seconds}
+        told = {"counts": dict(self.counts), "written": self.written, "seconds": self.seconds}
+        return {**told, "journal": self.journal, "epoch": self.epoch()}
 
     async def answer(self, asked: Request) -> Response:
         """Answer a request as fast as the product would, and no faster."""
@@ -113,7 +116,7 @@ class Product:
             left = self.takes(request, response) - (time.monotonic() - began)
             if left > 0:
                 await asyncio.sleep(left)
-        self._note(request, body, response)
+        self._note(request, response, began)
         if self.hook and self.epoch() != before:
             threading.Thread(target=self.hook, args=(self.epoch(),), daemon=True).start()
         kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_CONNECTION}
@@ -125,13 +128,16 @@ class Product:
             response.read()
             return response
 
-    def _note(self, request: httpx.Request, body: bytes, response: httpx.Response) -> None:
+    def _note(self, request: httpx.Request, response: httpx.Response, began: float) -> None:
+        ended = time.monotonic()
         self.counts["requests"] += 1
-        self.counts["bytes"] += len(body) + len(response.content)
+        self.counts["bytes"] += len(request.content) + len(response.content)
         self.counts["wrong"] += response.status_code >= 400
         self.seconds["loop"] = self.seconds.get("loop", 0.0) + self.loop(request)
         if _writes(request):
-            self.written.append((request.method, request.url.raw_path.decode(), body.decode()))
+            self.written.append((request.method, request.url.raw_path.decode(), request.content.decode()))
+        if _writes(request) or request.url.path.endswith("apply"):
+            self.journal.append((ended, ended - began, request.content.decode()))
 
 
 def _writes(request: httpx.Request) -> bool:
@@ -266,7 +272,7 @@ class Host:
         apps = [Starlette(routes=control)]
         for pair in self.pairs:
             apps += [_app(pair.products["shop"]), _app(pair.products["erpnext"])]
-        sockets = [socket.create_server(("127.0.0.1", 0), backlog=256) for _ in apps]
+        sockets = [_listening() for _ in apps]
         urls = [f"http://127.0.0.1:{one.getsockname()[1]}" for one in sockets]
         for number, pair in enumerate(self.pairs):
             pair.shop.state.url = urls[1 + 2 * number]
@@ -294,6 +300,14 @@ class Host:
             for one in pair.products.values():
                 one.forget()
         return JSONResponse({})
+
+
+def _listening() -> socket.socket:
+    # Told to be TCP: else asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for an acknowledgement.
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.bind(("127.0.0.1", 0))
+    made.listen(256)
+    return made
 
 
 class _Server(uvicorn.Server):

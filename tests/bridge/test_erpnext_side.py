@@ -537,3 +537,25 @@ def test_batches_are_as_large_as_the_last_ones_were_fast() -> None:
     assert len(site.held("Customer")) == 120
     sizes = len([path for _, path in site.inside.calls if path.endswith("apply")])
     assert 2 <= sizes <= 4
+
+
+def test_a_batch_writes_upon_what_it_just_read_and_asks_nothing_twice(site: Site) -> None:
+    form = CustomerForm(site.documents())
+    name = site.make("Customer", {"customer_name": "Ada"})
+    seen = form.read([name])[name]
+    site.inside.calls.clear()
+    one = Operation(T1, "customer", Action.UPDATE, name, {"website": "https://ours"}, expected=seen)
+    native = form.upon([one])[name]
+    assert native.document["customer_name"] == "Ada"
+    assert site.inside.calls == []
+    assert form.apply([one])[T1].result is Result.DONE
+
+
+def test_what_changed_since_it_was_read_is_not_written_upon(site: Site) -> None:
+    form = CustomerForm(site.documents())
+    name = site.make("Customer", {"customer_name": "Ada"})
+    seen = form.read([name])[name]
+    site.change("Customer", name, {"website": "https://theirs"})
+    one = Operation(T1, "customer", Action.UPDATE, name, {"website": "https://ours"}, expected=seen)
+    assert form.apply([one])[T1].result is Result.STALE
+    assert site.held("Customer", name=name)[0]["website"] == "https://theirs"

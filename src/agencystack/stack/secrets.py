@@ -68,6 +68,7 @@ class _KnownValues:
     """Every secret value this process holds, in each form it may appear in text."""
 
     def __init__(self) -> None:
+        self._values: set[str] = set()
         self._forms: set[str] = set()
         self._lock = threading.Lock()
 
@@ -75,11 +76,12 @@ class _KnownValues:
         """Return the same values in a set of its own."""
         other = _KnownValues()
         with self._lock:
-            other._forms = set(self._forms)
+            other._values, other._forms = set(self._values), set(self._forms)
         return other
 
     def add(self, value: str) -> None:
-        if len(value) < SHORTEST_REDACTED:
+        # A worker opens the same secrets several times a second, and their forms take milliseconds.
+        if len(value) < SHORTEST_REDACTED or value in self._values:
             return
         forms = {
             *_quoted(value),
@@ -92,6 +94,7 @@ class _KnownValues:
         }
         with self._lock:
             self._forms |= forms
+            self._values.add(value)
 
     def redact(self, text: str) -> str:
         with self._lock:

@@ -237,7 +237,7 @@ class SharedErpNextForm(ErpNextForm):
 
     def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
         """Carry operations out, and read back what they changed."""
-        there = self.natives([one.id for one in operations if one.id])
+        there = self.upon(operations)
         outcomes = {one.token: early for one in operations if (early := self._early(one, there.get(one.id)))}
         rest = [one for one in operations if one.token not in outcomes]
         self.prepare(rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class ErpNextForm(ABC):
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
+        self._looked = threading.local()  # what this thread, one batch at a time, read last
 
     @abstractmethod
     def fields(self, native: Native) -> Fields:
@@ -108,7 +110,23 @@ class ErpNextForm(ABC):
     def read(self, ids: Sequence[str]) -> Mapping[str, Observed]:
         """Return what is held of each id."""
         natives = self.natives(ids)
-        return {id_: self.observed(id_, natives.get(id_)) for id_ in ids}
+        seen = {id_: self.observed(id_, natives.get(id_)) for id_ in ids}
+        self._looked.at = {id_: (seen[id_].version, native) for id_, native in natives.items() if id_ in seen}
+        return seen
+
+    def upon(self, operations: Sequence[Operation]) -> Mapping[str, Native]:
+        """Return the records, by id, that operations change: as they were decided upon where this batch just read them.
+
+        Every step says which version it changes, so that one which is no longer so ends as stale.
+        """
+        looked: Mapping[str, tuple[str, Native]] = getattr(self._looked, "at", {})
+        there: dict[str, Native] = {}
+        for one in operations:
+            version, native = looked.get(one.id, ("", None))
+            if native is not None and version and one.expected is not None and one.expected.version == version:
+                there[one.id] = native
+        missing = [one.id for one in operations if one.id and one.id not in there]
+        return {**there, **self.natives(missing)} if missing else there
 
     def observed(self, id_: str, native: Native | None) -> Observed:
         """Return a record as the bridge sees it."""
@@ -153,7 +171,7 @@ class ErpNextForm(ABC):
 
     def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
         """Carry operations out, and read back what they changed."""
-        there = self.natives([one.id for one in operations if one.id])
+        there = self.upon(operations)
         groups: list[Group] = []
         outcomes: dict[str, Outcome] = {}
         for one in operations:
