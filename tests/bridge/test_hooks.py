@@ -1,15 +1,17 @@
 """What products call: believed when signed, and only as a hint."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 
 import pytest
 from starlette.testclient import TestClient
 
-from agencystack.bridge.hooks import MOST_BYTES, Hint, application
+from agencystack.bridge import hooks
+from agencystack.bridge.hooks import MOST_BYTES, MOST_OF_OURS, Bucket, Hint, application
 from agencystack.bridge.record import SideName
 from agencystack.bridge.signing import SigningKey
 from agencystack.stack.secrets import Secret
@@ -24,9 +26,11 @@ class Ears:
     def __init__(self) -> None:
         self.told: list[tuple[str, SideName, tuple[Hint, ...]]] = []
         self.nonces: set[str] = set()
+        self.asked: list[str] = []
 
     def keys(self, pairing: str, side: SideName) -> Mapping[str, SigningKey]:
-        return {"k1": KEY} if (pairing, side) == ("acme", SideName.WORDPRESS) else {}
+        self.asked.append(pairing)
+        return {"k1": KEY} if pairing in {"acme", "bell"} and side is SideName.WORDPRESS else {}
 
     def first_time(self, nonce: str) -> bool:
         new = nonce not in self.nonces
@@ -113,3 +117,68 @@ def test_an_unsigned_call_a_long_one_and_an_unknown_side_are_refused(http: TestC
     assert http.post(f"/{ROUTE}", content=b"x" * (MOST_BYTES + 1)).status_code == 413
     assert http.post("/hooks/acme/magento", content=b"{}").status_code == 404
     assert not ears.told
+
+
+@pytest.mark.parametrize("pairing", ["..", "%2e%2e", "..%2Facme", "acme%00", "ACME", "a" * 64, "shared", ".hidden"])
+def test_a_name_from_outside_never_names_a_file(http: TestClient, ears: Ears, pairing: str) -> None:
+    ears.asked.clear()
+    assert http.post(f"/hooks/{pairing}/wordpress", content=b"{}").status_code in (404, 405)
+    assert not ears.asked, "no key was looked for"
+
+
+def test_our_own_calls_are_short(http: TestClient, ears: Ears) -> None:
+    body = b"x" * (MOST_OF_OURS + 1)
+    assert http.post(f"/{ROUTE}", content=body, headers=KEY.headers(ROUTE, body)).status_code == 413
+    assert not ears.told
+
+
+def test_strangers_are_put_off_and_our_plugin_is_not(http: TestClient, ears: Ears) -> None:
+    answers = [http.post(f"/{ROUTE}", content=b"{}").status_code for _ in range(int(Bucket.AT_ONCE) + 20)]
+    assert set(answers[:100]) == {401}
+    assert answers[-1] == 429
+    assert http.post(f"/{ROUTE}", content=b"{}", headers=KEY.headers(ROUTE, b"{}")).status_code == 200
+    other = http.post("/hooks/bell/wordpress", content=b"{}", headers=KEY.headers("hooks/bell/wordpress", b"{}"))
+    assert other.status_code == 200, "another client is not put off"
+
+
+def test_a_flood_of_a_products_own_webhooks_is_looked_for_later_and_none_is_refused(
+    http: TestClient, ears: Ears
+) -> None:
+    # WooCommerce switches off a webhook after five answers in a row that are no success.
+    for number in range(int(Bucket.AT_ONCE) + 50):
+        body = json.dumps({"id": number}).encode()
+        headers = {"X-WC-Webhook-Signature": of_product(body), "X-WC-Webhook-Resource": "order"}
+        assert http.post(f"/{ROUTE}", content=body, headers=headers).status_code == 200
+    assert ears.told[0][2] == (Hint("order", "0"),)
+    assert ears.told[-1][2] == (Hint(),)
+
+
+def test_a_bucket_fills_again() -> None:
+    now = [0.0]
+    bucket = Bucket(lambda: now[0])
+    assert sum(bucket.take() for _ in range(1000)) == Bucket.AT_ONCE
+    now[0] += 3
+    assert sum(bucket.take() for _ in range(1000)) == 3 * Bucket.A_SECOND
+
+
+def test_a_slow_body_is_given_up(ears: Ears, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "LONGEST_BODY", 0.05)
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(5)
+        raise AssertionError("nobody waits so long")
+
+    async def send(message: MutableMapping[str, object]) -> None:
+        sent.append(dict(message))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/{ROUTE}",
+        "raw_path": f"/{ROUTE}".encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(application(ears)(scope, receive, send))
+    assert sent[0]["status"] == 408

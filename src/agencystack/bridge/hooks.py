@@ -6,25 +6,35 @@ one is possible and harmless: it is a hint like any other, and hints of one reco
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.signing import SIGNATURE, SigningKey, Unsigned, check
+from agencystack.stack.values import is_client
 
 MOST_BYTES = 8 * 1024 * 1024
 """A WooCommerce webhook carries the whole record, and descriptions may be long; more is nobody's record."""
+MOST_OF_OURS = 64 * 1024
+"""Our plugin and app send a number."""
+
+LONGEST_BODY = 20.0
+"""Seconds within which a call must have come."""
+MOST_AT_ONCE = 16
 
 _WOOCOMMERCE, _FRAPPE = "x-wc-webhook-signature", "x-frappe-webhook-signature"
 _WOOCOMMERCE_ENTITIES = {"customer": "customer", "order": "order", "product": "product"}
@@ -37,6 +47,57 @@ _FRAPPE_ENTITIES = {
     "Blog Post": "post",
     "Web Page": "page",
 }
+
+
+class Bucket:
+    """Lets so many calls through at once, and so many a second after that.
+
+    Args:
+        clock: seconds; the monotonic clock.
+    """
+
+    AT_ONCE, A_SECOND = 200.0, 20.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._left, self._at = clock, self.AT_ONCE, clock()
+
+    def take(self) -> bool:
+        """Say whether a call is let through."""
+        if self.is_empty():
+            return False
+        self._left -= 1
+        return True
+
+    def is_empty(self) -> bool:
+        """Say whether the next call would not be let through."""
+        now = self._clock()
+        self._left = min(self.AT_ONCE, self._left + (now - self._at) * self.A_SECOND)
+        self._at = now
+        return self._left < 1
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a pairing may ask of us without our plugin's signature.
+
+    Args:
+        named: a product's own webhooks, one a record: a shop that is imported into sends thousands.
+        wrong: calls that nobody signed, or somebody else.
+    """
+
+    named: Bucket = field(default_factory=Bucket)
+    wrong: Bucket = field(default_factory=Bucket)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it came: to whom, who may sign it, and what it says."""
+
+    pairing: str
+    side: SideName
+    keys: Mapping[str, SigningKey]
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -72,15 +133,30 @@ def routes(told: Told) -> list[Route]:
         told: what hints are told to.
     """
 
+    bounds: dict[str, Bounds] = {}
+    # Threads of our own: who floods this listener must not hold up what else the process answers.
+    threads = CapacityLimiter(MOST_AT_ONCE)
+
     async def hook(request: Request) -> Response:
-        side = request.path_params["side"]
-        if side not in set(SideName):
-            return PlainTextResponse("no such side\n", status_code=404)
-        body = await _body(request)
+        pairing, side, headers = request.path_params["pairing"], request.path_params["side"], dict(request.headers)
+        if side not in set(SideName) or not is_client(pairing):
+            return PlainTextResponse("no such pairing or side\n", status_code=404)
+        keys = await run_sync(told.keys, pairing, SideName(side), limiter=threads)
+        if not keys:
+            return PlainTextResponse("refused: nobody signs for this pairing here\n", status_code=401)
+        limits = bounds.setdefault(pairing, Bounds())
+        if SIGNATURE.lower() not in headers and limits.wrong.is_empty():
+            return PlainTextResponse("too many calls without a signature\n", 429, {"Retry-After": "1"})
+        try:
+            async with asyncio.timeout(LONGEST_BODY):
+                body = await _body(request, MOST_OF_OURS if SIGNATURE.lower() in headers else MOST_BYTES)
+        except TimeoutError:
+            return PlainTextResponse("too slow\n", status_code=408)
         if body is None:
             return PlainTextResponse("too long\n", status_code=413)
-        pairing, headers = request.path_params["pairing"], dict(request.headers)
-        return await run_in_threadpool(_answer, told, pairing, SideName(side), headers, body)
+        return await run_sync(
+            _answer, told, limits, Call(pairing, SideName(side), keys, headers, body), limiter=threads
+        )
 
     return [Route("/hooks/{pairing}/{side}", hook, methods=["POST"])]
 
@@ -90,25 +166,30 @@ def application(told: Told, more: Iterable[Route] = ()) -> Starlette:
     return Starlette(routes=[*routes(told), *more])
 
 
-async def _body(request: Request) -> bytes | None:
-    body = b""
+async def _body(request: Request, most: int) -> bytes | None:
+    if int(request.headers.get("content-length") or 0) > most:
+        return None
+    body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             return None
-    return body
+    return bytes(body)
 
 
-def _answer(told: Told, pairing: str, side: SideName, headers: Mapping[str, str], body: bytes) -> Response:
-    keys = told.keys(pairing, side)
+def _answer(told: Told, bounds: Bounds, call: Call) -> Response:
     try:
-        hints = _hints(keys, f"hooks/{pairing}/{side}", headers, body, told.first_time)
+        hints = _hints(call.keys, f"hooks/{call.pairing}/{call.side}", call.headers, call.body, told.first_time)
     except Unsigned as reason:
-        if side is SideName.WORDPRESS and body.startswith(b"webhook_id="):
+        if call.side is SideName.WORDPRESS and call.body.startswith(b"webhook_id="):
             # WooCommerce pings a new webhook without a signature, and does not save one that is not answered.
             return JSONResponse({"noted": 0})
+        bounds.wrong.take()
         return PlainTextResponse(f"refused: {reason}\n", status_code=401)
-    told.hint(pairing, side, hints)
+    if hints != [Hint()] and not bounds.named.take():
+        # WooCommerce switches off a webhook that is refused a few times: what is too much is only looked for later.
+        hints = [Hint()]
+    told.hint(call.pairing, call.side, hints)
     return JSONResponse({"noted": len(hints)})
 
 

@@ -7,24 +7,17 @@ import os
 import secrets
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-import uvicorn
 from filelock import FileLock, Timeout
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from agencystack import __version__
 from agencystack.bridge.desk import Desk
 from agencystack.bridge.dispatch import Dispatcher, Engine
-from agencystack.bridge.hooks import application
-from agencystack.bridge.logbook import kept, told
-from agencystack.bridge.metrics import CONTENT_TYPE, counts, exposition
+from agencystack.bridge.listener import Listening, answering
+from agencystack.bridge.logbook import kept
 from agencystack.bridge.place import Place
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.shifts import Shifts
@@ -32,31 +25,8 @@ from agencystack.bridge.worker import Rhythm, Worker
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import private_folder
 
-ALIVE = 30.0
-"""Seconds within which a worker was heard of that counts as alive."""
-
-
 SILENCE = Rhythm().silence
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Listening:
-    """Where the products' calls are taken.
-
-    Args:
-        host: address to listen at.
-        port: and port.
-    """
-
-    host: str
-    port: int
-
-    @classmethod
-    def at(cls, text: str) -> Listening:
-        """Read ``HOST:PORT``; a version 6 address stands in brackets."""
-        host, _, port = text.rpartition(":")
-        return cls(host.strip("[]"), int(port))
 
 
 def run(place: Place, listening: Listening | None, *, places: int = 4, rhythm: Rhythm | None = None) -> None:
@@ -89,7 +59,7 @@ def run(place: Place, listening: Listening | None, *, places: int = 4, rhythm: R
         dispatcher.start()
         try:
             _take_over(place, shifts, dispatcher)
-            with _answering(desk, store, shifts, listening):
+            with answering(desk, store, shifts, listening):
                 worker.run()
         finally:
             dispatcher.stop()
@@ -130,58 +100,6 @@ def _opened(place: Place) -> Iterator[tuple[Store, Shifts]]:
         yield store, Shifts(store, milliseconds)
     finally:
         store.close()
-
-
-@contextmanager
-def _answering(desk: Desk, store: Store, shifts: Shifts, listening: Listening | None) -> Iterator[None]:
-    """Take the products' calls, in a thread beside the worker."""
-    if listening is None:
-        yield
-        return
-
-    def health(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", "workers": len(shifts.living(ALIVE))})
-
-    def metrics(_request: Request) -> Response:
-        found = exposition(counts(store, milliseconds()), shifts.living(ALIVE))
-        return PlainTextResponse(found, media_type=CONTENT_TYPE)
-
-    app = application(desk, [Route("/health", health), Route("/metrics", metrics)])
-    config = uvicorn.Config(
-        app, host=listening.host, port=listening.port, log_config=None, log_level="warning", access_log=False
-    )
-    server = _Server(config)
-    thread = threading.Thread(target=server.run, name="hooks", daemon=True)
-    thread.start()
-    try:
-        server.wait(thread)
-        with told(lambda: counts(store, milliseconds()), lambda: len(shifts.living(ALIVE))):
-            yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-class _Server(uvicorn.Server):
-    """A server in a thread: signals are the worker's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def wait(self, thread: threading.Thread) -> None:
-        """Return when it answers.
-
-        Raises:
-            ConfigurationError: it cannot listen there.
-        """
-        while not self.started:
-            if not thread.is_alive():
-                raise ConfigurationError(
-                    f"cannot listen at {self.config.host}:{self.config.port}",
-                    remedy="is the port taken? write another into `bridge: {listen: HOST:PORT}` in stack.yaml",
-                )
-            time.sleep(0.01)
 
 
 def milliseconds() -> int:

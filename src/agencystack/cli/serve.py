@@ -67,8 +67,9 @@ def worker(places: Places = 4) -> None:
 
 def _work(home: Home, database: Secret | None, address: str | None, places: int) -> ExitCode:
     # The bridge and DBOS take a second to import: only who serves pays it.
+    from agencystack.bridge.listener import Listening
     from agencystack.bridge.place import Place
-    from agencystack.bridge.service import Listening, run
+    from agencystack.bridge.service import run
 
     run(Place(home, database), Listening.at(address) if address else None, places=places)
     return ExitCode.DONE

@@ -101,10 +101,11 @@ AbsolutePath = Annotated[
 OneLine = Annotated[
     str, Written(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]", "is empty or has line breaks", "text on one line")
 ]
+_CLIENT = r"(?!shared$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ClientId = Annotated[
     str,
     Written(
-        r"(?!shared$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        _CLIENT,
         "cannot name a client",
         "lower-case letters, digits and dashes, such as acme-shop; 'shared' is what all clients share",
     ),
@@ -143,3 +144,8 @@ SshHost = Annotated[
 UserName = Annotated[
     str, Written("[A-Za-z_][A-Za-z0-9_.-]*", "is not a user name", "a user of that machine, such as www-data")
 ]
+
+
+def is_client(text: str) -> bool:
+    """Say whether a text may be the id of a client."""
+    return re.fullmatch(_CLIENT, text) is not None
