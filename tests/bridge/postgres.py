@@ -10,9 +10,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,48 @@ def programs() -> Path | None:
     return Path(program).parent if program else None
 
 
+class Server:
+    """A server that can be stopped and started again.
+
+    Args:
+        folder: of its programs.
+        data: of its data.
+        identity: the user it runs as, as subprocess takes it.
+    """
+
+    def __init__(self, folder: Path, data: Path, identity: Mapping[str, Any]) -> None:
+        self._folder, self._data, self._identity = folder, data, identity
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://bridge@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        self._process = subprocess.Popen(
+            [self._folder / "postgres", "-D", self._data, "-h", "127.0.0.1", "-p", str(self._port), "-k", "", "-F"],
+            stderr=subprocess.DEVNULL,
+            **self._identity,
+        )
+        _wait(self._folder, self._port)
+
+    def stop(self) -> None:
+        """Stop it fast: a connection that is open does not hold it up."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+            self._process = None
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """Run a server on a free port of loopback, and yield the URL of its database; skips where there is no server."""
+    with server() as running:
+        yield running.url
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Run a server on a free port of loopback, that a test may restart; skips where there is none."""
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed")
@@ -37,25 +77,21 @@ def postgres() -> Iterator[str]:
         data = Path(made) / "data"
         if user is not None:
             os.chown(made, user.pw_uid, user.pw_gid)
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()} if user else {}
+        identity: dict[str, Any] = (
+            {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()} if user is not None else {}
+        )
         subprocess.run(
             [folder / "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
             check=True,
             stdout=subprocess.DEVNULL,
-            **identity,  # type: ignore[call-overload]
+            **identity,
         )
-        port = _free_port()
-        server = subprocess.Popen(
-            [folder / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"],
-            stderr=subprocess.DEVNULL,
-            **identity,  # type: ignore[arg-type]
-        )
+        running = Server(folder, data, identity)
         try:
-            _wait(folder, port)
-            yield f"postgresql+psycopg://bridge@127.0.0.1:{port}/postgres"
+            running.start()
+            yield running
         finally:
-            server.send_signal(signal.SIGINT)  # fast: a connection that a test left open does not hold it up
-            server.wait(timeout=30)
+            running.stop()
 
 
 def _user() -> pwd.struct_passwd | None:
