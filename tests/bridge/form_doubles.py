@@ -67,6 +67,8 @@ class FakeRecords:
 
     def search(self, kind: Kind, params: Mapping[str, str]) -> Sequence[Native]:
         self.searches.append((kind, params))
+        if kind in (Kind.POST, Kind.PAGE):
+            params = {"status": "publish", **params}
         return [one for one in self.natives.get(kind, {}).values() if _found(one, params)]
 
     def find(self, kind: Kind, tokens: Sequence[str]) -> Mapping[str, str]:
@@ -104,8 +106,8 @@ def _found(native: Native, params: Mapping[str, str]) -> bool:
         "search_sku": lambda said: said.casefold() in text("sku"),
         "email": lambda said: text("email") == said.casefold(),
         "slug": lambda said: text("slug") == said.casefold(),
-        "search": lambda said: said.casefold() in text("name") or said.casefold() == billing,
-        "status": lambda said: text("status") in said.split(","),
+        "search": lambda said: said.casefold() in text("name") + str(native.get("title")).casefold() or said == billing,
+        "status": lambda said: text("status") != "trash" if said == "any" else text("status") in said.split(","),
     }
     return all(checks[name](said) for name, said in params.items() if name in checks)
 

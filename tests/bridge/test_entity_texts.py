@@ -182,6 +182,19 @@ def test_a_post_of_wordpress(records: FakeRecords) -> None:
     assert set(seen.fields) == {one.name for one in POST.fields}
 
 
+def test_a_text_is_found_whatever_its_state_and_a_draft_without_an_address_by_its_title(records: FakeRecords) -> None:
+    title = {"raw": "Hallo Welt"}
+    public, draft = post(id=1, slug="a"), post(id=2, slug="b", status="draft")
+    fresh = post(id=3, slug="", generated_slug="hallo-welt", title=title, status="draft")
+    for one in (public, draft, fresh, post(id=4, slug="hallo", status="trash")):
+        records.put(Kind.POST, one)
+    form = PostOnWordPress(records)
+    found = {
+        slug: list(form.candidates({"slug": slug, "title": "Hallo Welt"})) for slug in ("a", "b", "hallo-welt", "hallo")
+    }
+    assert found == {"a": ["1"], "b": ["2"], "hallo-welt": ["3"], "hallo": []}
+
+
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [

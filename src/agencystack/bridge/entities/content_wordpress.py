@@ -26,7 +26,7 @@ class ContentOnWordPress(SharedWordPressForm):
             "title": normal.plain(content.raw(native, "title")),
             "content": normal.html(content.raw(native, "content")),
             "state": content.state_of(native),
-            "slug": normal.line(native.get("slug") or native.get("generated_slug")),
+            "slug": _slug(native),
         }
 
     def own_values(self, fields: Fields, native: Native | None) -> dict[str, Any]:
@@ -40,9 +40,24 @@ class ContentOnWordPress(SharedWordPressForm):
         return values
 
     def search_for(self, fields: Fields) -> Sequence[Mapping[str, str]]:
-        """Find the text of that address."""
-        slug = fields.get("slug")
-        return [{"slug": slug}] if isinstance(slug, str) else []
+        """Find the text of that address; a draft may have none yet, and is found by its title.
+
+        Without a status REST shows what is published alone (wp-includes/rest-api/endpoints/class-wp-rest-posts-
+        controller.php, ``get_collection_params``).
+        """
+        slug, title = fields.get("slug"), fields.get("title")
+        if not isinstance(slug, str):
+            return []
+        searches = [{"slug": slug, "status": "any"}]
+        return [*searches, {"search": title, "status": "draft"}] if isinstance(title, str) else searches
+
+    def candidates(self, fields: Fields) -> Sequence[str]:
+        """Return the texts that have that address, or would get it when they are published."""
+        for search in self.search_for(fields):
+            found = [one for one in self.records.search(self.kind, search) if self.shared(one)]
+            if same := [str(one["id"]) for one in found if _slug(one) == fields["slug"]]:
+                return same
+        return ()
 
     def refusal(self, written: Written, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person."""
@@ -50,3 +65,7 @@ class ContentOnWordPress(SharedWordPressForm):
         if written.code == "empty_content":
             return said, "give it a title or a text in ERPNext"
         return said, "change the text in ERPNext so that WordPress takes it"
+
+
+def _slug(native: Native) -> str | None:
+    return normal.line(native.get("slug") or native.get("generated_slug"))
