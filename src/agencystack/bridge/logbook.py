@@ -30,7 +30,9 @@ FILE = "bridge.jsonl"
 STATE = "state"
 """What a line says happened that tells how a pairing is."""
 
-EVERY = 60.0
+EVERY, FIRST = 60.0, 5.0
+"""Seconds between two such lines, and before the first, when this process has said that it lives."""
+
 MOST_BYTES = 20 * 1024 * 1024
 """A file that grew beyond this is put aside; with the one before, a log takes twice as much."""
 
@@ -84,15 +86,15 @@ def told(counts: Callable[[], Sequence[Count]], workers: Callable[[], int], ever
     ending = threading.Event()
 
     def tell() -> None:
-        while True:
+        pause = min(FIRST, every)
+        while not ending.wait(pause):
+            pause = every
             try:
                 alive = workers()
                 for count in counts():
                     _log.info(STATE, **asdict(count), workers=alive)
             except Exception:  # noqa: BLE001 - a database that restarts must not end the telling
                 _log.exception("state unknown")
-            if ending.wait(every):
-                return
 
     thread = threading.Thread(target=tell, name="state", daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ LABELS = ("client", "component", "stream", "level")
 METADATA = (
     "event", "status", "method", "path", "bytes", "address", "user", "agent", "seconds", "queue_id", "mail_status",
     "dsn", "delay", "reason", "site", "logger", "process", "file", "line", "exception", "job", "verdict", "score",
-    "realm", "oidc_client", "parsed",
+    "realm", "oidc_client", "pairing", "parsed",
 )  # fmt: skip
 
 EVENTS = (

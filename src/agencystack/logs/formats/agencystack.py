@@ -1,4 +1,7 @@
-"""Our own run logs: one JSON object a line, written by `engine.runlog`, which lets no secret through."""
+"""Our own logs, one JSON object a line: of runs (`engine.runlog`) and of the bridge (`bridge.logbook`).
+
+Both let no secret through.
+"""
 
 from __future__ import annotations
 
@@ -39,4 +42,32 @@ RUN = Format(
 )
 """`verdict` is what we call what happened (`write`, `proof`, `integration failed`), `process` the id of the run."""
 
-FORMATS = (RUN,)
+BRIDGE = Format(
+    component="agencystack",
+    stream="bridge",
+    about="the data bridge: once a minute how each pairing is, and what went wrong",
+    stages=(
+        Json(
+            (
+                ("time", "timestamp"),
+                ("word", "level"),
+                ("verdict", "event"),
+                ("pairing", "pairing"),
+                ("process", "worker"),
+                ("reason", "message"),
+                ("exception", "error"),
+            )
+        ),
+        Timestamp("time", "RFC3339Nano"),
+        wording.LEVEL,
+        wording.EXCEPTION_EVENT,
+    ),
+    known_by=("verdict",),
+    metadata=("event", "verdict", "pairing", "process", "reason", "exception"),
+    redacted=True,
+    names=("bridge.jsonl*",),
+)
+"""`verdict` is what we call what happened (`state`, `changes not had`), `process` the worker it happened to. The
+numbers of `state` stay in the line: queries take them out of it."""
+
+FORMATS = (RUN, BRIDGE)
