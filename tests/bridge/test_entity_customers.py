@@ -16,6 +16,7 @@ from agencystack.bridge.entities.shared import real_name, safe_name
 from agencystack.bridge.entity import Deletion
 from agencystack.bridge.record import Presence, Ref
 from agencystack.bridge.side import Action, Result
+from agencystack.bridge.sides.erpnext.documents import Saved
 from agencystack.bridge.sides.wordpress.records import Kind, Written
 from tests.bridge.form_doubles import ACCOUNTING, FakeDocuments, FakeRecords, erpnext, operation, shop
 
@@ -282,6 +283,14 @@ def test_a_name_given_in_erpnext_stays_when_the_person_changes(documents: FakeDo
     form.apply([two])
     assert documents.tables["Customer"][seen.id]["customer_name"] == "Meier AG"
     assert documents.tables["Customer"][seen.id]["customer_type"] == "Company"
+
+
+def test_two_people_of_one_name_made_at_the_same_moment(documents: FakeDocuments) -> None:
+    taken = iter([Saved("", Result.REFUSED, kind="DuplicateEntryError", message="Customer Ada L already exists"), None])
+    documents.refuse = lambda step: next(taken) if step.doctype == "Customer" and step.action == "insert" else None
+    one = operation("customer", {"email": "ada@example.com", "first_name": "Ada", "last_name": "L"})
+    outcome = CustomerOnErpNext(documents, ACCOUNTING).apply([one])[one.token]
+    assert (outcome.result, len(documents.tables["Customer"])) == (Result.DONE, 1)
 
 
 def test_website_users_are_made_without_mail_and_roles(documents: FakeDocuments) -> None:

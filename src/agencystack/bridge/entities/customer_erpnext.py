@@ -15,12 +15,13 @@ from agencystack.bridge.entities.customer import display_name, whole
 from agencystack.bridge.entities.shared import Custom, SharedErpNextForm, real_name, safe_name
 from agencystack.bridge.record import Fields, Observed, Value
 from agencystack.bridge.settings import Accounting
-from agencystack.bridge.side import Action, Operation
+from agencystack.bridge.side import Action, Operation, Outcome
 from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Saved, Step
 from agencystack.bridge.sides.erpnext.form import Native, Watch
 
 _CUSTOMER, _INDIVIDUAL = "Customer", "Individual"
 _CONTACT_FIELDS = frozenset({"email", "first_name", "last_name", "phone"})
+_CROSSED = "another record of that name was made at the same moment"
 _NAME_FIELDS = frozenset({"company", "first_name", "last_name"})
 _ADDRESSES = ((parts.BILLING, "Billing"), (parts.SHIPPING, "Shipping"))
 
@@ -122,9 +123,21 @@ class CustomerOnErpNext(SharedErpNextForm):
             )
             self._users = {str(one["name"]): str(one.get("user_type") or "") for one in rows}
 
+    def apply(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
+        """Carry operations out; where two people of one name were made at the same moment, the second is made again.
+
+        ERPNext numbers them (``Anna Muster - 1``) by those it can see, and another's transaction it cannot.
+        Source: erpnext/selling/doctype/customer/customer.py, ``get_customer_name``.
+        """
+        outcomes = dict(super().apply(operations))
+        again = [one for one in operations if outcomes[one.token].message.startswith(_CROSSED)]
+        return outcomes | (dict(super().apply(again)) if again else {})
+
     def refusal(self, saved: Saved, operation: Operation) -> tuple[str, str]:
         """Return what to tell a person."""
         said, remedy = super().refusal(saved, operation)
+        if saved.kind == "DuplicateEntryError" and operation.action is Action.CREATE:
+            return f"{_CROSSED}: {saved.message}", "retry: ERPNext then gives it a number of its own"
         remedies = {
             "InvalidEmailAddressError": "correct the customer's e-mail address in WordPress",
             "InvalidPhoneNumberError": "correct the customer's telephone number in WordPress",
