@@ -563,6 +563,35 @@ def test_what_orders_hold_is_told_with_the_product(plugin: PluginRecords, clock:
     assert (held["stock_quantity"], held["agencystack"]["held"]) == (5, {second: "2"})
 
 
+def test_an_order_that_was_not_told_yet_counts_however_old_its_id_is(
+    shop: Shop, plugin: PluginRecords, calls: PluginCalls, clock: Clock
+) -> None:
+    made = one(
+        plugin, Kind.PRODUCT, "create", clock.token(), values=product("A", manage_stock=True, stock_quantity=9)
+    ).native
+    assert made is not None
+    lines = [{"product_id": made["id"], "quantity": 2}]
+    order = one(
+        plugin, Kind.ORDER, "create", clock.token(), values={"status": "processing", "line_items": lines}
+    ).native
+    assert order is not None
+
+    def held() -> object:
+        native = plugin.fetch(Kind.PRODUCT, [str(made["id"])], orders_since=str(order["id"] + 1))[str(made["id"])]
+        return native["agencystack"]["held"]
+
+    calls.ask("changes", {"acknowledge": [one["mark"] for one in _changes(calls)], "limit": 500})
+    assert held() == {}
+    shop.events.mark("order", order["id"])  # it was paid late
+    assert held() == {str(order["id"]): "2"}
+    calls.ask("changes", {"acknowledge": [one["mark"] for one in _changes(calls)], "limit": 500})
+    assert held() == {}
+
+
+def _changes(calls: PluginCalls) -> Any:
+    return calls.ask("changes", {"acknowledge": [], "limit": 500})["changes"]
+
+
 def test_a_form_that_is_filled_in_becomes_a_submission(
     calls: PluginCalls, shop: Shop, transport: ShopTransport
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -31,6 +31,9 @@ from agencystack.bridge.sides.wordpress.polling import PolledChanges as PolledSh
 from agencystack.bridge.sides.wordpress.records import Kind
 from agencystack.bridge.sides.wordpress.rest import RestRecords
 from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
+from agencystack.bridge.sides.wordpress.zone import ShopZone
+from agencystack.bridge.store import Store
+from agencystack.bridge.uncounted import OrdersSince
 from agencystack.components.woocommerce import ApplicationPassword, ConsumerKey, RestApi
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.secrets import Secret
@@ -64,7 +67,11 @@ class Ways:
 
 
 def connect(
-    pairing: str, accesses: Mapping[SideName, Access], sharing: Sharing, ways: Ways | None = None
+    pairing: str,
+    accesses: Mapping[SideName, Access],
+    sharing: Sharing,
+    ways: Ways | None = None,
+    store: Store | None = None,
 ) -> Connection:
     """Connect a pairing.
 
@@ -73,6 +80,7 @@ def connect(
         accesses: how its sides are reached.
         sharing: what is shared.
         ways: other ways to them than the network.
+        store: knows which orders are on their way; without it any order may hold pieces that ERPNext does not count.
 
     Raises:
         Unavailable: ERPNext does not tell its time zone.
@@ -80,15 +88,12 @@ def connect(
     ways = ways or Ways()
     with ExitStack() as stack:
         documents, of_erpnext = _erpnext(pairing, accesses[SideName.ERPNEXT], sharing, ways, stack)
-        imported = counted_orders(documents, pairing)
-        of_wordpress = _wordpress(
-            pairing,
-            accesses[SideName.WORDPRESS],
-            sharing,
-            ShopPlace(pairing, roles=sharing.roles, imported=imported),
-            ways,
-            stack,
-        )
+        access = accesses[SideName.WORDPRESS]
+        place = ShopPlace(pairing, roles=sharing.roles, imported=counted_orders(documents, pairing))
+        if store is not None and _shares(sharing, "order"):
+            since = OrdersSince(store, pairing, documents, marked=bool(access.keys))
+            place = replace(place, orders_since=since)
+        of_wordpress = _wordpress(pairing, access, sharing, place, ways, stack)
         close = stack.pop_all().close
     return Connection({SideName.WORDPRESS: of_wordpress, SideName.ERPNEXT: of_erpnext}, close)
 
@@ -114,12 +119,12 @@ def _wordpress(
     where, way = ComponentRef(pairing, "wordpress"), ways.transports.get(SideName.WORDPRESS)
     if access.keys:
         api = RestApi(where, access.url, ca_file=access.ca_path, transport=way, clock=ways.clock)
-        calls = PluginCalls(api, access.keys[0])
+        calls, place = PluginCalls(api, access.keys[0]), replace(place, zone=ShopZone(api))
         stack.callback(api.close)
         return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), PluginChanges(calls))
     api = RestApi(where, access.url, _credential(access), ca_file=access.ca_path, transport=way, clock=ways.clock)
     stack.callback(api.close)
-    records = RestRecords(api)
+    records, place = RestRecords(api), replace(place, zone=ShopZone(api))
     polled = PolledShop(records, _kinds(sharing), clock=ways.clock)
     return WordPressSide(forms_for_wordpress(records, sharing, place), polled)
 
@@ -163,6 +168,10 @@ def _credential(access: Access) -> ApplicationPassword | ConsumerKey:
 def _token(access: Access) -> Secret:
     password = access.password.reveal() if access.password else ""
     return Secret(f"token {access.user}:{password}")
+
+
+def _shares(sharing: Sharing, entity: str) -> bool:
+    return entity in sharing.entities and sharing.entities[entity].direction is not Direction.OFF
 
 
 def _kinds(sharing: Sharing) -> list[Kind]:

@@ -65,7 +65,7 @@ class Desk:
             if pairing in self._made:
                 self._made.pop(pairing)[1].close()
             sharing = _sharing(known)
-            connection = connect(pairing, accesses, sharing)
+            connection = connect(pairing, accesses, sharing, store=self._store)
             bridge = Bridge(self._store, pairing, connection.sides, ENTITIES, sharing, worker=self._worker)
             self._made[pairing] = (state, connection, bridge)
             return bridge

@@ -62,6 +62,18 @@ final class Bridge_Outbox {
 	}
 
 	/**
+	 * Records of an entity whose change the bridge has not taken note of yet, those that are being written among them.
+	 *
+	 * @param string $entity Of what.
+	 * @return string[]
+	 */
+	public static function untold( $entity ) {
+		global $wpdb;
+		$table = Bridge_Tables::name( 'marks' );
+		return (array) $wpdb->get_col( $wpdb->prepare( "SELECT DISTINCT record FROM `$table` WHERE entity = %s AND state <> %d", $entity, self::ACKNOWLEDGED ) ); // phpcs:ignore WordPress.DB
+	}
+
+	/**
 	 * Forget exactly these marks; the newest number of all stays known.
 	 *
 	 * @param string[] $marks As waiting() gave them.

@@ -17,6 +17,8 @@ final class Bridge_Stock {
 	/**
 	 * What orders have taken from the stock of products.
 	 *
+	 * An order the bridge was not told of yet counts whatever its id: one that waited for its payment for a week has an old one.
+	 *
 	 * @param int[] $products Ids of products and variations.
 	 * @param int   $since    Orders from this id on.
 	 * @return array By product: decimal text by order. A variation whose stock its product manages counts for the product.
@@ -25,13 +27,15 @@ final class Bridge_Stock {
 		global $wpdb;
 		$items = $wpdb->prefix . 'woocommerce_order_items';
 		$meta  = $wpdb->prefix . 'woocommerce_order_itemmeta';
+		$told  = implode( ',', array_map( 'intval', Bridge_Outbox::untold( 'order' ) ) );
+		$also  = '' === $told ? '' : " OR i.order_id IN ( $told )";
 		$rows  = $wpdb->get_results( // phpcs:ignore WordPress.DB
 			$wpdb->prepare(
 				"SELECT i.order_id, r.meta_value AS taken, p.meta_value AS product, v.meta_value AS variation FROM $items i
 				JOIN $meta r ON r.order_item_id = i.order_item_id AND r.meta_key = '_reduced_stock'
 				JOIN $meta p ON p.order_item_id = i.order_item_id AND p.meta_key = '_product_id'
 				LEFT JOIN $meta v ON v.order_item_id = i.order_item_id AND v.meta_key = '_variation_id'
-				WHERE i.order_id >= %d AND i.order_item_type = 'line_item'", // phpcs:ignore WordPress.DB
+				WHERE ( i.order_id >= %d $also ) AND i.order_item_type = 'line_item'", // phpcs:ignore WordPress.DB
 				(int) $since
 			)
 		);

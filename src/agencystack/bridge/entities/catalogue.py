@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agencystack.bridge.entities.catalogue_wordpress import nothing_imported, since_ever
+from agencystack.bridge.entities.catalogue_wordpress import nothing_imported, since_ever, utc
 from agencystack.bridge.entities.category import CATEGORY
 from agencystack.bridge.entities.category_erpnext import CategoryOnErpNext
 from agencystack.bridge.entities.category_wordpress import CategoryOnWordPress
@@ -59,14 +60,14 @@ class ShopPlace:
 
     Args:
         site: the pairing's short name; names of Sales Orders begin with it.
-        zone: its time zone.
+        zone: tells its time zone.
         roles: users of these roles alone are customers.
         imported: tells which of its orders ERPNext counts; :func:`counted_orders`.
         orders_since: the id of the oldest order that ERPNext may not count yet; empty: all are asked about.
     """
 
     site: str
-    zone: ZoneInfo | None = None
+    zone: Callable[[], tzinfo] = utc
     roles: Collection[str] = SHARED_ROLES
     imported: Imported = nothing_imported
     orders_since: Callable[[], str] = since_ever

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from agencystack.bridge import normal
 from agencystack.bridge.entities.images import REFUSED_IMAGE
@@ -29,6 +28,11 @@ def nothing_imported(orders: Sequence[str]) -> Collection[str]:
     return ()
 
 
+def utc() -> tzinfo:
+    """Answer that days are UTC's."""
+    return UTC
+
+
 def since_ever() -> str:
     """Answer that any order may still hold pieces."""
     return _FIRST_ORDER
@@ -42,7 +46,7 @@ class CatalogueOnWordPress(SharedWordPressForm):
         currency: the shop's currency, which must be the price lists'.
         imported: tells which WordPress orders ERPNext counts already.
         orders_since: the id of the oldest order ERPNext may not count yet.
-        zone: the shop's time zone; sales begin and end in it.
+        zone: tells the shop's time zone; sales begin and end in it.
         custom: further fields, by canonical name.
     """
 
@@ -55,7 +59,7 @@ class CatalogueOnWordPress(SharedWordPressForm):
         currency: str = "",
         imported: Imported = nothing_imported,
         orders_since: Callable[[], str] = since_ever,
-        zone: ZoneInfo | None = None,
+        zone: Callable[[], tzinfo] = utc,
         custom: Custom | None = None,
     ) -> None:
         super().__init__(records, custom)
@@ -66,12 +70,13 @@ class CatalogueOnWordPress(SharedWordPressForm):
 
     def today(self) -> Any:
         """Return the date in the shop's zone."""
-        return datetime.now(self._zone or UTC).date()
+        return datetime.now(self._zone()).date()
 
     def natives(self, ids: Sequence[str]) -> Mapping[str, Native]:
         """Return products with what orders hold of them."""
-        found = self.records.fetch(self.kind, ids, orders_since=self.orders_since())
-        return with_held(self.records, found, self.imported) if found else {}
+        since = self.orders_since()
+        found = self.records.fetch(self.kind, ids, orders_since=since)
+        return with_held(self.records, found, self.imported, int(since)) if found else {}
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observed]:
         """Return what is held of each id."""

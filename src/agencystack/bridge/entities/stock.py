@@ -94,7 +94,11 @@ def shop_values(wanted: Any, native: Native | None) -> dict[str, Any]:
 
 
 def with_held(
-    records: Records, natives: Mapping[str, Native], imported: Imported, now: datetime | None = None
+    records: Records,
+    natives: Mapping[str, Native],
+    imported: Imported,
+    since: int = 1,
+    now: datetime | None = None,
 ) -> Mapping[str, Native]:
     """Return products with ``agencystack.held`` reduced to the orders ERPNext does not count yet.
 
@@ -102,13 +106,14 @@ def with_held(
         records: the way to WordPress's records.
         natives: products or variations, by id.
         imported: tells which orders ERPNext counts; asked once.
+        since: the lowest id of an order that may hold pieces; our plugin knows it already.
         now: the time; where our plugin did not tell what is held, the orders of 30 days are looked at.
     """
     told = {id_: _told(native) for id_, native in natives.items()}
     if None in told.values():
-        since = (now or datetime.now(UTC)) - _RECENT
-        params = {"status": _TAKING, "modified_after": since.strftime("%Y-%m-%dT%H:%M:%S"), "dates_are_gmt": "true"}
-        taken = _taken(records.search(Kind.ORDER, params))
+        begin = (now or datetime.now(UTC)) - _RECENT
+        params = {"status": _TAKING, "modified_after": begin.strftime("%Y-%m-%dT%H:%M:%S"), "dates_are_gmt": "true"}
+        taken = _taken(one for one in records.search(Kind.ORDER, params) if int(one["id"]) >= since)
         told = {id_: taken.get(id_, {}) if held is None else held for id_, held in told.items()}
     held_by = {id_: held or {} for id_, held in told.items()}
     orders = sorted({order for held in held_by.values() for order in held})

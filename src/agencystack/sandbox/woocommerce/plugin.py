@@ -193,8 +193,9 @@ class BridgePlugin:
 
     def _held(self, id_: str, since: int) -> dict[str, str]:
         held: dict[str, int] = {}
+        untold = {one["id"] for one in self._shop.state.data.marks if one["entity"] == "order"}
         for order in self._shop.state.data.orders.values():
-            for line in of(order, LINE) if order["id"] >= since else ():
+            for line in of(order, LINE) if order["id"] >= since or str(order["id"]) in untold else ():
                 if str(line["variation_id"] or line["product_id"]) == id_ and (taken := meta(line, REDUCED)):
                     held[str(order["id"])] = held.get(str(order["id"]), 0) + int(taken)
         return {order: str(pieces) for order, pieces in held.items()}
