@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from agencystack.bridge.entities import guests
 from agencystack.bridge.record import Fields, Presence
 from agencystack.bridge.side import Action, Operation, Range, Result
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
@@ -505,6 +506,20 @@ def test_a_call_that_is_not_signed_as_it_must_be_is_refused(calls: PluginCalls, 
 def test_reading_is_asked_for_again_under_another_nonce(plugin: PluginRecords, transport: ShopTransport) -> None:
     transport.fail(Fault(drop="after", method="POST"))
     assert plugin.walk(Kind.PRODUCT, "", 5).ids == ()
+
+
+def test_many_guests_are_asked_for_at_once(plugin: PluginRecords, transport: ShopTransport, clock: Clock) -> None:
+    emails = [f"guest{number}@example.com" for number in range(40)]
+    billed = [{"billing": {"email": email}, "status": "processing"} for email in emails]
+    plugin.write([Write(clock.token(), Kind.ORDER, "create", values=values) for values in (*billed, billed[0])])
+    account = {"email": emails[7], "password": "x"}
+    made = one(plugin, Kind.CUSTOMER, "create", clock.token(), values=account)
+    before = len(transport.calls)
+    orders = guests.first_orders(plugin, [f"guest:{email}" for email in (*emails, "nobody@example.com")])
+    assert (len(orders), len({native["id"] for native in orders.values()})) == (40, 40)
+    assert made.native is not None
+    assert guests.accounts_of(plugin, emails) == {emails[7]: str(made.native["id"])}
+    assert len(transport.calls) == before + 2
 
 
 def test_a_site_without_the_plugin_says_that_it_is_missing(api: RestApi) -> None:

@@ -132,16 +132,30 @@ final class Bridge_Api {
 	}
 
 	/**
-	 * Records by parameters of REST's list.
+	 * Records by parameters of REST's list; several searches at once, each answered for itself.
 	 *
-	 * @param array $asked `kind` and `params`.
+	 * @param array $asked `kind`, and `params` or `searches`, a list of them.
 	 * @return array|\WP_Error
 	 */
 	private function search( array $asked ) {
 		$kind    = self::text( $asked, 'kind' );
 		$refusal = self::unreadable( $kind );
-		$found   = null === $refusal ? Bridge_Records::search( $kind, isset( $asked['params'] ) ? (array) $asked['params'] : array() ) : $refusal;
-		return is_wp_error( $found ) ? $found : array( 'records' => $found );
+		if ( null !== $refusal ) {
+			return $refusal;
+		}
+		if ( ! isset( $asked['searches'] ) ) {
+			$found = Bridge_Records::search( $kind, isset( $asked['params'] ) ? (array) $asked['params'] : array() );
+			return is_wp_error( $found ) ? $found : array( 'records' => $found );
+		}
+		$all = array();
+		foreach ( array_slice( array_values( (array) $asked['searches'] ), 0, self::MOST ) as $params ) {
+			$found = Bridge_Records::search( $kind, (array) $params );
+			if ( is_wp_error( $found ) ) {
+				return $found;
+			}
+			$all[] = $found;
+		}
+		return array( 'found' => $all );
 	}
 
 	/**

@@ -54,6 +54,9 @@ final class Bridge_Records {
 		if ( self::are_people_without_shop( $kind ) ) {
 			return self::with_blocks( $kind, Bridge_People::search( $params ) );
 		}
+		if ( 'order' === $kind && ! empty( $params['billing_email'] ) ) {
+			return array_values( self::read( $kind, self::guests_orders( (string) $params['billing_email'] ) ) );
+		}
 		$found = array();
 		for ( $page = 1; $page <= self::PAGES; $page++ ) {
 			$request = new \WP_REST_Request( 'GET', Bridge_Kinds::route( $kind, isset( $params['parent'] ) && in_array( $kind, array( 'variation', 'refund' ), true ) ? (int) $params['parent'] : 0 ) );
@@ -69,6 +72,26 @@ final class Bridge_Records {
 			}
 		}
 		return self::with_blocks( $kind, $found );
+	}
+
+	/**
+	 * The first order somebody without an account placed from an address. REST looks for it in every address line.
+	 *
+	 * @param string $email The address.
+	 * @return int[]
+	 */
+	private static function guests_orders( $email ) {
+		return wc_get_orders(
+			array(
+				'type'          => 'shop_order',
+				'billing_email' => $email,
+				'customer_id'   => 0,
+				'orderby'       => 'ID',
+				'order'         => 'ASC',
+				'limit'         => 1,
+				'return'        => 'ids',
+			)
+		);
 	}
 
 	/**

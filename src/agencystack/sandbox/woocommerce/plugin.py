@@ -111,7 +111,12 @@ class BridgePlugin:
         return {"records": found, "_seconds": 0.0035 * len(found)}
 
     def _search(self, asked: Json) -> Json:
-        kind, params = str(asked.get("kind")), dict(asked.get("params", {}))
+        if "searches" in asked:
+            found = [self._searched(str(asked.get("kind")), dict(one)) for one in asked["searches"]]
+            return {"found": [one["records"] for one in found]}
+        return self._searched(str(asked.get("kind")), dict(asked.get("params", {})))
+
+    def _searched(self, kind: str, params: dict[str, Any]) -> Json:
         if kind == "submission":
             return {"records": [self._native(kind, id_) for id_ in self._table(kind)]}
         place = _PLACES["product" if kind == "variation" and "parent" not in params else kind]

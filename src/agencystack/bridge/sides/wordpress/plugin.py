@@ -64,6 +64,14 @@ class PluginRecords:
             return [one for one in records if one.get("type") != "variation"]
         return list(records)
 
+    def search_many(self, kind: Kind, searches: Sequence[Mapping[str, str]]) -> Sequence[Sequence[Native]]:
+        """Return the answer to each of many searches for a few records."""
+        found: list[Sequence[Native]] = []
+        for part in _parts(list(searches), READ):
+            asked = {"kind": kind, "searches": [dict(one) for one in part]}
+            found += self._calls.ask("search", asked).get("found") or [()] * len(part)
+        return found
+
     def find(self, kind: Kind, tokens: Sequence[str]) -> Mapping[str, str]:
         """Return ids by op token."""
         found: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from agencystack.bridge.side import Page, Range, Result, Summary
 
@@ -115,3 +115,18 @@ class Records(Protocol):
 
     def rows(self, kind: Kind, within: Range) -> Mapping[str, str]:
         """Return row digests by id."""
+
+
+@runtime_checkable
+class SearchesMany(Protocol):
+    """Records that can be searched for many at once, as our plugin can."""
+
+    def search_many(self, kind: Kind, searches: Sequence[Mapping[str, str]]) -> Sequence[Sequence[Native]]:
+        """Return the answer to each search."""
+
+
+def searched(records: Records, kind: Kind, searches: Sequence[Mapping[str, str]]) -> Sequence[Sequence[Native]]:
+    """Return the answer to each of many searches, asked for together where that is possible."""
+    if isinstance(records, SearchesMany):
+        return records.search_many(kind, searches) if searches else ()
+    return [records.search(kind, one) for one in searches]
