@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from agencystack.bridge.record import Fields
-from agencystack.bridge.side import Action, Operation, Range, Result
-from agencystack.bridge.sides.erpnext.app import AppDocuments
+from agencystack.bridge.side import Action, Operation, Outcome, Range, Result
+from agencystack.bridge.sides.erpnext.app import AppDocuments, _saved
 from agencystack.bridge.sides.erpnext.documents import Group, Made, Step, step_token
 from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange
 from agencystack.bridge.sides.erpnext.form import ErpNextForm, Native, Watch
@@ -387,6 +387,31 @@ def test_a_write_that_cannot_be_read_back_stays_done(plain: Site) -> None:
     outcome = CustomerForm(plain.rest()).apply([Operation(T1, "customer", Action.CREATE, fields={"name": "A"})])[T1]
 
     assert (outcome.result, outcome.observed) == (Result.DONE, None)
+
+
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE])
+def test_a_change_made_between_our_write_and_the_look_at_it_is_not_taken_for_ours(plain: Site, action: Action) -> None:
+    plain.make("Customer", {"customer_name": "Old"})
+    form = CustomerForm(plain.rest())
+    old = form.read(["Old"])["Old"]
+    made = Operation(T1, "customer", Action.CREATE, fields={"name": "New"})
+    changed = Operation(T1, "customer", Action.UPDATE, "Old", {"website": "https://ours"}, expected=old)
+    written: list[str] = []
+
+    def meddle(method: str, path: str) -> None:
+        if method in {"POST", "PUT"} and path.startswith("/api/resource/Customer"):
+            written.append("New" if method == "POST" else "Old")
+        elif method == "GET" and written:
+            plain.change("Customer", written.pop(), {"website": "https://theirs"})
+
+    plain.misbehaving(meddle)
+    one = made if action is Action.CREATE else changed
+    assert form.apply([one])[one.token] == Outcome(one.token, Result.DONE)
+
+
+def test_what_our_app_says_of_a_documents_last_change_is_known() -> None:
+    told = {"result": "done", "name": "A", "modified": "2026-11-23 09:00:00.000001"}
+    assert _saved(customer(), told).modified == "2026-11-23 09:00:00.000001"
 
 
 # Changes. -------------------------------------------------------------------------------------------------------------

@@ -155,7 +155,8 @@ class _Work:
 			for mark in marks(main, LOOKUP):
 				if mark.name == name:
 					outbox.pending().forget(mark)
-		return Saved(DONE, name=name)
+		modified = frappe.db.get_value(main.doctype, name, "modified") if main is not None else None
+		return Saved(DONE, name=name, modified=str(modified or ""))
 
 	def failed(self, result: str, why: Exception) -> Saved:
 		"""Return the answer for what went wrong."""

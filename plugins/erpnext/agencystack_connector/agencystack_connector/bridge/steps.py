@@ -111,6 +111,8 @@ class Saved:
 	kind: str = ""
 	message: str = ""
 	step: str = ""
+	modified: str = ""
+	"""Of the main document when the group was done: what is read back later may hold another's change."""
 
 	def as_dict(self) -> dict[str, str]:
 		"""Return it as it travels."""

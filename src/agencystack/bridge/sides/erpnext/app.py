@@ -248,6 +248,7 @@ def _saved(group: Group, told: Any) -> Saved:
         message=message,
         step=str(told.get("step") or ""),
         after=float(told.get("after") or 0),
+        modified=str(told.get("modified") or ""),
     )
 
 

@@ -90,6 +90,7 @@ class Saved:
         message: what it said, without HTML.
         step: which step it was said to: ``insert Customer``.
         after: seconds to wait, for ``LATER``.
+        modified: of the main document when the group was done; empty where that is not known.
     """
 
     token: str
@@ -99,6 +100,7 @@ class Saved:
     message: str = ""
     step: str = ""
     after: float = 0.0
+    modified: str = ""
 
 
 class Documents(Protocol):

@@ -225,15 +225,25 @@ class ErpNextForm(ABC):
         message, remedy = saved.message, ""
         if saved.result is Result.REFUSED:
             message, remedy = self.refusal(saved, operation)
-        gone = self.observed(operation.id, None) if operation.action is Action.RETIRE else None
         return Outcome(
             operation.token,
             saved.result,
-            observed=after.get(saved.name or operation.id, gone) if saved.result is Result.DONE else None,
+            observed=self._left(operation, saved, after) if saved.result is Result.DONE else None,
             message=message,
             remedy=remedy,
             after=saved.after,
         )
+
+    def _left(self, operation: Operation, saved: Saved, after: Mapping[str, Observed]) -> Observed | None:
+        """Return what a write left; ``None`` where somebody saved the document between the write and this look.
+
+        Their change would else be taken for how ERPNext writes what it was told, and never go across.
+        """
+        gone = self.observed(operation.id, None) if operation.action is Action.RETIRE else None
+        seen = after.get(saved.name or operation.id, gone)
+        if seen is None or not saved.modified or not seen.version:
+            return seen
+        return seen if seen.version.partition("|")[0] == saved.modified else None
 
 
 def _utc(document: Document) -> datetime | None:

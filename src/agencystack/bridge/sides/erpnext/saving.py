@@ -40,6 +40,8 @@ class Saving:
         self._made_before = made
         self._names: dict[str, str] = {}
         self._first = ""
+        self._modified: dict[str, str] = {}
+        self._last = ""
 
     def done(self) -> Saved:
         """Do the steps until one fails, and say how it ended."""
@@ -47,11 +49,14 @@ class Saving:
             name, end = self._do(index, step)
             if name:
                 self._names.setdefault(step.called or str(index), name)
-                self._first = self._first or name
+                self._first, self._last = self._first or name, name
             if end.result is not Result.DONE:
                 said = f"{step.action} {step.doctype}"
                 return Saved(self._group.token, end.result, self._main(), end.kind, end.message, said, end.after)
-        return Saved(self._group.token, Result.DONE, self._main())
+        main = self._main()
+        # A step after the main document's last may have changed it once more.
+        modified = self._modified.get(main, "") if self._last == main else ""
+        return Saved(self._group.token, Result.DONE, main, modified=modified)
 
     def _main(self) -> str:
         main = any(step.called == self._group.main for step in self._group.steps)
@@ -124,7 +129,10 @@ class Saving:
         return _DONE if gone else verdict(answer, step.doctype, name)
 
     def _send(self, method: str, path: str, values: Mapping[str, Any]) -> Answer:
-        return self._exchange.send(method, path, content=encoded(values))
+        answer = self._exchange.send(method, path, content=encoded(values))
+        if answer.done and isinstance(answer.data, Mapping) and answer.data.get("name"):
+            self._modified[str(answer.data["name"])] = str(answer.data.get("modified") or "")
+        return answer
 
     def _named(self, name: str | Made) -> str:
         return self._names[name.step] if isinstance(name, Made) else name
