@@ -163,19 +163,27 @@ def undo(
     component: Applications = None,
     run: Annotated[str | None, typer.Option("--run", help="Back to before this run, not before the first.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Put back also what a person changed since.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Forget for good what undo keeps (links of the bridge).")
+    ] = False,
     auto: Auto = False,
     json: Json = False,
 ) -> None:
     """Put back what was there before us; what a person changed since is left and reported."""
+    if purge and run is not None:
+        fail(Terminal(as_json=json), UsageError("--run and --purge exclude one another: a run ago, links were known"))
 
     def act(opened: Session, selection: Selection, terminal: Terminal) -> ExitCode:
+        if purge:
+            opened.forget_for_good(selection)
         require_everything(opened, selection, None)
         with opened.locked(selection.clients):
             made = opened.plan_undo(selection, run=run, force=force)
             if not auto:
                 proposed = of_undo(made, opened.context.run, "pending", {})
                 terminal.plan(proposed)
-                if made and not confirmed("Undo this?"):
+                question = "Undo this, and forget all that is known of it for good?" if purge else "Undo this?"
+                if made and not confirmed(question):
                     return terminal.declined(proposed)
             errors = opened.undo(made, run=run)
         terminal.show(of_undo(made, opened.context.run, "undone", errors), terminal.results)

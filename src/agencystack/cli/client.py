@@ -63,6 +63,7 @@ def remove(
 def _remove(opened: Session, terminal: Terminal, client: str, *, force: bool, auto: bool) -> ExitCode:
     selection = opened.select(Wish(clients=(client,)))
     require_everything(opened, selection, None)
+    opened.context.purge = True  # nothing of a client that leaves is kept: no link, no value of its customers
     with opened.locked([client]):
         made = opened.plan_undo(selection, run=None, force=force)
         if not auto:

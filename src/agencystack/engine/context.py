@@ -68,6 +68,7 @@ class Context:
         run: id of the run, sortable by time.
         by: who runs it, for the record.
         prove_admin: proofs may have people log in as administrators.
+        purge: what is removed is forgotten for good, contents included.
     """
 
     home: Home
@@ -76,6 +77,7 @@ class Context:
     run: str = field(default_factory=lambda: new_run_id())
     by: str = field(default_factory=lambda: acting_user())
     prove_admin: bool = False
+    purge: bool = False
 
     def __post_init__(self) -> None:
         self._connections: dict[tuple[ComponentRef, Hashable], Any] = {}

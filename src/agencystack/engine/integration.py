@@ -182,6 +182,7 @@ class Integration(ABC):
 
     Attributes:
         capabilities: what it can do, and cannot.
+        purges: undo keeps something of it on purpose that :meth:`purge` forgets for good.
         all_or_nothing: where its proof fails, application and provider return to what they were before; for what is
             worse half-way than not at all, such as a login.
     """
@@ -189,6 +190,7 @@ class Integration(ABC):
     declaration: ClassVar[Declaration]
     capabilities: ClassVar[Sequence[Capability]] = ()
     all_or_nothing: ClassVar[bool] = False
+    purges: ClassVar[bool] = False
 
     def serves(self, name: str, settings: Any) -> bool:
         """Say whether a component is this integration's application: by default, the one it is declared for.
@@ -247,6 +249,10 @@ class Integration(ABC):
     def former(self, site: Site, key: str) -> Resource | None:
         """Return the resource that once had ``key`` and is no longer wanted, so that it can be removed or undone."""
         return None
+
+    def purge(self, site: Site) -> str:
+        """Forget what undo kept, after an undo (``undo --purge``); return what was forgotten, in a sentence."""
+        raise NotImplementedError(f"{type(self).__name__} says that it purges, and therefore needs purge()")
 
     def rotate(self, site: Site) -> Callable[[], None] | None:
         """Ask for new secrets at the next apply; return what takes that back, or None when nothing is generated."""

@@ -159,6 +159,7 @@ def of_undo(plans: list[UndoPlan], run: str, status: str, errors: dict[str, Agen
     for plan in plans:
         error = errors.get(plan.name) or plan.problem
         left = [note for step in plan.steps for note in step.left]
+        left += [plan.purged] if plan.purged else []
         lines.append(
             ResultOutput(
                 client=plan.site.client,

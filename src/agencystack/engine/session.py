@@ -164,9 +164,27 @@ class Session:
                 seen.append((item, prove(item, shop, as_wanted=not item.changes)))
         return seen
 
+    def forget_for_good(self, selection: Selection) -> None:
+        """Have the undo of this session purge, too.
+
+        Raises:
+            UsageError: something is selected that keeps nothing to be purged.
+        """
+        without = sorted({i.declaration.type for i, _ in selection.sites if not i.purges})
+        if without:
+            raise UsageError(
+                f"--purge forgets what an undo keeps, and {', '.join(without)} keeps nothing",
+                remedy="give --purge with a type that does: agencystack undo data-bridge --purge",
+            )
+        self.context.purge = True
+
     def plan_undo(self, selection: Selection, *, run: str | None, force: bool) -> list[UndoPlan]:
         """Say what undo would do; changes nothing."""
-        sites = [pair for pair in reversed(selection.sites) if self._applied(pair[1])]
+        sites = [
+            (integration, site)
+            for integration, site in reversed(selection.sites)
+            if self._applied(site) or (self.context.purge and integration.purges)
+        ]
         return plan_undo(sites, self.context, self.ledger, run=run, force=force)
 
     def undo(self, plans: Sequence[UndoPlan], *, run: str | None) -> dict[str, AgencyStackError]:
@@ -180,6 +198,8 @@ class Session:
                 if run is None or not self._touched(plan.site):
                     self.records.delete(plan.site.client, declaration.type, plan.site.application.ref.name)
                     self.unproven.settle(plan.name)
+                if self.context.purge and plan.integration.purges:
+                    plan.purged = plan.integration.purge(plan.site)
                 changes = sum(step.change is not None for step in plan.steps)
                 notes = "; ".join(note for step in plan.steps for note in step.left)
                 self._remember("undo", plan.site, plan.integration, "undone", changes, notes)

@@ -46,6 +46,7 @@ class UndoPlan:
     site: Site
     steps: list[UndoStep] = field(default_factory=list)
     problem: AgencyStackError | None = None
+    purged: str = ""
 
     @property
     def name(self) -> str:

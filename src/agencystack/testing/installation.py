@@ -76,10 +76,17 @@ class Installation:
         self.said += [f"{evidence.reason} {dict(evidence.seen)}" for evidence in seen]
         return seen
 
-    def undo(self) -> tuple[list[UndoPlan], dict[str, AgencyStackError]]:
-        """Undo everything; return what was planned, and what failed by integration."""
+    def undo(self, *, purge: bool = False) -> tuple[list[UndoPlan], dict[str, AgencyStackError]]:
+        """Undo everything; return what was planned, and what failed by integration.
+
+        Args:
+            purge: forget for good what undo keeps.
+        """
         with self._session() as opened, opened.locked([self.bench.client]):
-            plans = opened.plan_undo(self._selection(opened), run=None, force=False)
+            selection = self._selection(opened)
+            if purge:
+                opened.forget_for_good(selection)
+            plans = opened.plan_undo(selection, run=None, force=False)
             errors = opened.undo(plans, run=None)
             steps = [step for plan in plans for step in plan.steps]
             self._hear_changes([step.change for step in steps if step.change])

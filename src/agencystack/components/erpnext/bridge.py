@@ -42,9 +42,13 @@ class ErpNextBridge:
         plain = settings.plain()
         self._site.call(f"{_METHODS}.configure", {name: plain[name] for name in _TAKEN})
 
-    def clear(self) -> None:
-        """Part it again; what it noted down is dropped, fields and their contents stay."""
-        self._site.call(f"{_METHODS}.clear", {})
+    def clear(self, *, purge: bool = False) -> None:
+        """Part it again; what it noted down is dropped.
+
+        Args:
+            purge: the contents of its custom fields, too; else they are there again when it is joined again.
+        """
+        self._site.call(f"{_METHODS}.clear", {"purge": int(purge)})
 
 
 def knows_bridge(version: str | None) -> bool:

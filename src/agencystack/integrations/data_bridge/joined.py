@@ -26,8 +26,15 @@ class Keeper(Protocol):
     def state(self) -> BridgeState | None:
         """Return how it is joined; None where it has no plugin or app that knows the bridge."""
 
-    def configure(self, settings: BridgeSettings | None) -> None:
-        """Join it, or part it again."""
+    def configure(self, settings: BridgeSettings) -> None:
+        """Join it."""
+
+    def part(self, *, purge: bool) -> None:
+        """Part it again.
+
+        Args:
+            purge: what the bridge wrote beside people's own values is forgotten, too.
+        """
 
 
 class WordPressKeeper:
@@ -41,9 +48,13 @@ class WordPressKeeper:
         """Return what the connector says; its answer comes with everything else that is read."""
         return self._wordpress.answer(BRIDGE)
 
-    def configure(self, settings: BridgeSettings | None) -> None:
+    def configure(self, settings: BridgeSettings) -> None:
         """Have the connector keep it."""
         self._wordpress.write_bridge(settings)
+
+    def part(self, *, purge: bool) -> None:
+        """Have the connector forget it; its uninstaller takes along what it kept with people's records."""
+        self._wordpress.write_bridge(None)
 
 
 class ErpNextKeeper:
@@ -61,12 +72,13 @@ class ErpNextKeeper:
         """Return what the app says."""
         return self._bridge.state() if self._has_app() else None
 
-    def configure(self, settings: BridgeSettings | None) -> None:
+    def configure(self, settings: BridgeSettings) -> None:
         """Have the app keep it."""
-        if settings is None:
-            self._bridge.clear()
-        else:
-            self._bridge.configure(settings)
+        self._bridge.configure(settings)
+
+    def part(self, *, purge: bool) -> None:
+        """Have the app forget it."""
+        self._bridge.clear(purge=purge)
 
 
 class KnownKeys(Protocol):
@@ -146,11 +158,12 @@ class Joined(Resource):
         joining: how it shall be joined.
         without: what the plan says where the product has no app that knows the bridge, and does not get one in this
             run; empty where it does.
+        purged: says whether what the bridge wrote beside people's values goes, too.
     """
 
-    def __init__(self, keeper: Keeper, joining: Joining, without: str) -> None:
+    def __init__(self, keeper: Keeper, joining: Joining, without: str, purged: Callable[[], bool]) -> None:
         self.component, self.key = keeper.where, KEY
-        self._keeper, self._joining, self._without = keeper, joining, without
+        self._keeper, self._joining, self._without, self._purged = keeper, joining, without, purged
 
     def read(self) -> Reading:
         """Return how it is joined."""
@@ -177,7 +190,7 @@ class Joined(Resource):
 
     def remove(self, live: Reading, before: Image) -> str:
         """Part it again; the keys are forgotten when nobody takes them any more."""
-        self._keeper.configure(None)
+        self._keeper.part(purge=self._purged())
         self._joining.keys.forget()
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agencystack.bridge.keyring import Access
 from agencystack.bridge.place import Place
@@ -13,10 +14,14 @@ from agencystack.bridge.signing import SigningKey
 from agencystack.components.bridge_settings import BridgeKey
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Marker, Value, digest
+from agencystack.integrations.data_bridge.watching import opened
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.files import private_folder
 from agencystack.stack.secrets import Secret
 from agencystack.stack.sharing import Sharing
+
+if TYPE_CHECKING:
+    from agencystack.bridge.store.pairings import Pairing as Known
 
 KEY = "pairing"
 UNDONE = "the data bridge was undone"
@@ -46,11 +51,12 @@ class Pairing(Resource):
         client: whose; also the pairing's id.
         place: where the bridge keeps what it knows.
         wanted: what it shall be.
+        purged: says whether all that is known is forgotten right after it is removed.
     """
 
-    def __init__(self, client: str, place: Place, wanted: Wanted) -> None:
+    def __init__(self, client: str, place: Place, wanted: Wanted, purged: Callable[[], bool]) -> None:
         self.component, self.key = ComponentRef(client, "bridge"), KEY
-        self._client, self._place, self._wanted = client, place, wanted
+        self._client, self._place, self._wanted, self._purged = client, place, wanted, purged
 
     def read(self) -> Reading:
         """Return what the workers know."""
@@ -59,41 +65,67 @@ class Pairing(Resource):
         if not self._place.exists or not accesses:
             return ABSENT
         with self._place.opened() as store, store.reading(self._client) as reading:
-            ceiling = reading.cursors.get(CEILING)
-        return Reading({**_shown(accesses), "sharing": ceiling})
+            ceiling, at_work = reading.cursors.get(CEILING), reading.pairings.get().reason != UNDONE
+        return Reading({**_shown(accesses), "sharing": ceiling, "at work": at_work})
 
     def wanted(self) -> Fields:
         """Want the sides as they are reached now, and what stack.yaml shares."""
         fields = _shown(self._wanted.accesses())
         for side in self._wanted.signing():
             fields[f"{side}_keys"] = fields[f"{side}_keys"] or Marker.PENDING
-        return {**fields, "sharing": self._ceiling()}
+        return {**fields, "sharing": self._ceiling(), "at work": True}
 
     def write(self, change: Change) -> None:
         """Tell the workers; from then on they are at work."""
         private_folder(self._place.home.bridge_dir)
         for side, access in self._wanted.accesses().items():
             self._place.keyring.put(self._client, side, access)
-        now = round(time.time() * 1000)
+        now = _now()
         with self._place.opened() as store, store.writing(self._client) as writing:
             writing.pairings.create(now)
             known = writing.pairings.get()
             if "sharing" in change.names or change.live.absent:
                 writing.pairings.save_sharing(self._wanted.sharing.model_dump_json(), known.revision, now)
                 writing.cursors.save(CEILING, self._ceiling())
-            if known.reason == UNDONE:
-                writing.pairings.resume(now)
+        if known.reason == UNDONE:
+            self._join_again(known)
+
+    def _join_again(self, known: Known) -> None:
+        """Go on after an undo, by what is linked since then: plugin and app are new, and told nobody what changed.
+
+        A site at another address is noticed as ever; it may be a copy.
+        """
+        from agencystack.bridge.polling import stream  # imported late, as the store is
+        from agencystack.bridge.side import Identity
+
+        with self._place.opened() as store, store.writing(self._client) as writing:
+            for side, identity in known.identities.items():
+                writing.pairings.set_identity(side, Identity(identity.url, "", None), _now())
+            for side in SideName:
+                writing.marks.remove(side, writing.marks.stored(side))
+                writing.cursors.save(stream(side), "")
+        with opened(self._place, self._client) as bridge:
+            for entity in bridge.context.entities:
+                bridge.reconcile(entity, repair=True)
+        with self._place.opened() as store, store.writing(self._client) as writing:
+            writing.pairings.resume(_now())
 
     def remove(self, live: Reading, before: Image) -> str:
         """Stop and disconnect; what is linked stays known, so that joining again doubles nothing."""
         with self._place.opened() as store, store.writing(self._client) as writing:
-            writing.pairings.pause(UNDONE, round(time.time() * 1000))
+            writing.pairings.pause(UNDONE, _now())
         for side in SideName:
             self._place.keyring.delete(self._client, side)
+        if self._purged():
+            return ""
         return "links stay, so that joining again doubles nothing; `agencystack undo data-bridge --purge` forgets them"
 
     def _ceiling(self) -> str:
         return digest(self._wanted.sharing.model_dump(mode="json"))
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
 
 
 class WorkersKeys:

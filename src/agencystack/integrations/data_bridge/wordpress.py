@@ -54,6 +54,7 @@ TRIPS = {
 class WordPressWithErpNext(Integration):
     """Join a client's WordPress and ERPNext."""
 
+    purges = True
     capabilities = (
         Capability("both sides answer the bridge, signed", Support.SUPPORTED, proof=SIGNED),
         *(Capability(title, Support.SUPPORTED, proof=title) for title in TRIPS.values()),
@@ -85,8 +86,10 @@ class WordPressWithErpNext(Integration):
         }
         for side, keeper in keepers.items():
             yield KeysExpected(ComponentRef(site.client, "bridge"), keeper, joining(site, side))
-            yield Joined(keeper, joining(site, side), WITHOUT_APP if side is SideName.ERPNEXT else "")
-        yield Pairing(site.client, place, Wanted(lambda: accesses(site), shares, lambda: signing(site)))
+            without = WITHOUT_APP if side is SideName.ERPNEXT else ""
+            yield Joined(keeper, joining(site, side), without, lambda: site.context.purge)
+        wanted = Wanted(lambda: accesses(site), shares, lambda: signing(site))
+        yield Pairing(site.client, place, wanted, lambda: site.context.purge)
         yield LivingWorker(place, _bridge(site).listen, systemd_of_this_machine())
         for side, keeper in keepers.items():
             yield FormerKeysGone(keeper, joining(site, side))
@@ -105,6 +108,20 @@ class WordPressWithErpNext(Integration):
     def component_version(self, site: Site) -> str | None:
         """Return the version of WordPress."""
         return products.wordpress(site.application, site.context).answer(SITE).wordpress
+
+    def purge(self, site: Site) -> str:
+        """Forget the links, and all that was seen of the records; WordPress and ERPNext keep their records."""
+        place = place_of(site)
+        if not place.exists:
+            return ""
+        from agencystack.bridge.store.purging import purge  # imported late, as the store is
+
+        with place.opened() as store:
+            links = purge(store, site.client)
+        for side in SideName:
+            place.keyring.delete(site.client, side)
+            shared_keys(site, side).forget()
+        return f"{links} links are forgotten, and all that was seen of their records"
 
     def rotate(self, site: Site) -> Callable[[], None] | None:
         """Ask for new keys; both are good until the proof has passed."""

@@ -82,11 +82,15 @@ class Bridge:
                         work, "Custom Field", f"{doctype}-{field['fieldname']}", {"dt": doctype, **field}
                     )
 
-    def clear(self, work: Work, _: Mapping[str, Any]) -> dict[str, Any]:
+    def clear(self, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:
         """Forget the pairing."""
         _only_managers(work, "clear")
         work.transaction.put({**self._settings(work), "pairing": "", "hook_url": "", "entities": {}, "keys": {}})
         ours = part("bridge.fields").names()
+        if int(given.get("purge") or 0):
+            for doctype in part("bridge.fields").wanted():
+                for one in work.transaction.scan(doctype) if doctype in DOCTYPES else ():
+                    work.transaction.put({name: value for name, value in one.items() if name not in ours})
         for field in work.transaction.scan("Custom Field"):
             if field.get("fieldname") in ours:
                 # What stands in its columns stays, as on the real site.

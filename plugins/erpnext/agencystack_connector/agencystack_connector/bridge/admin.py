@@ -40,9 +40,15 @@ def configure(pairing: str, hook_url: str, keys: Any, entities: Any) -> dict[str
 
 
 @frappe.whitelist(methods=["POST"])
-def clear() -> dict[str, Any]:
-	"""Take this site out of the bridge. What it wrote stays, and so do the columns of its custom fields."""
+def clear(purge: int | str = 0) -> dict[str, Any]:
+	"""Take this site out of the bridge. What it wrote stays, and so do the columns of its custom fields.
+
+	Args:
+		purge: 1 empties these columns, too.
+	"""
 	frappe.only_for("System Manager")
+	if int(purge or 0):
+		setup.empty_fields()
 	setup.undo()
 	setup.empty()
 	return state()

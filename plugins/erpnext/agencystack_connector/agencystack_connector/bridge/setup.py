@@ -53,6 +53,16 @@ def undo(*, for_good: bool = False) -> None:
 	_leave(for_good=for_good)
 
 
+def empty_fields() -> None:
+	"""Empty the columns of the custom fields; other columns, and when documents were modified, stay as they are."""
+	for doctype, all_of_it in fields.wanted().items():
+		if not frappe.db.table_exists(doctype):
+			continue
+		there = set(frappe.db.get_table_columns(doctype))
+		for name in sorted({str(field["fieldname"]) for field in all_of_it} & there):
+			frappe.db.sql(f"update `tab{doctype}` set `{name}` = null where `{name}` is not null")  # noqa: S608
+
+
 def _role() -> None:
 	if not frappe.db.exists("Role", ROLE):
 		role = frappe.new_doc("Role")
