@@ -244,6 +244,15 @@ def test_the_item_price_that_counts_today(documents: FakeDocuments) -> None:
         assert item_prices.fields({"stock_uom": "Nos"}, rows)["regular_price"] == wanted
 
 
+def test_a_shop_may_sell_in_another_currency_than_the_books_are_kept_in(documents: FakeDocuments) -> None:
+    """Every Item Price is in the currency of its price list: erpnext/stock/doctype/item_price/item_price.py."""
+    priced = {"item_code": "B", "price_list": ACCOUNTING.price_list, "price_list_rate": 9.9, "currency": "EUR"}
+    documents.put("Item Price", priced)
+    item_prices = prices.ItemPrices(documents, ACCOUNTING, lambda: date(2026, 11, 22))
+    rows = item_prices.of(["B"])["B"]
+    assert item_prices.fields({"stock_uom": "Nos"}, rows)["regular_price"] == "9.90"
+
+
 def test_prices_are_made_changed_and_taken_away(documents: FakeDocuments) -> None:
     form = ProductOnErpNext(documents, ACCOUNTING)
     made = operation("product", {"sku": "M", "type": "simple", "regular_price": "9.90", "sale": {"price": "8.00"}})

@@ -20,7 +20,7 @@ Today = Callable[[], date]
 
 _ITEM_PRICE = "Item Price"
 _COLUMNS = (
-    *("name", "item_code", "price_list", "price_list_rate", "currency", "uom"),
+    *("name", "item_code", "price_list", "price_list_rate", "uom"),
     *("customer", "valid_from", "valid_upto", "creation", "modified"),
 )
 _FIRST, _LAST = "0000-00-00", "9999-99-99"
@@ -152,7 +152,6 @@ class ItemPrices:
         return (
             row.get("price_list") == price_list
             and row.get("uom") in {None, "", item.get("stock_uom", self._accounting.uom)}
-            and row.get("currency") in {None, "", self._accounting.currency}
         )
 
     def _now(self, row: Document) -> bool:
