@@ -247,6 +247,19 @@ def test_what_was_refused_and_then_made_by_people_is_matched(world: World) -> No
     assert (world.bridge.dead_letters(), world.bridge.conflicts()) == ([], [])
 
 
+@pytest.mark.parametrize("result", [Result.LATER, Result.UNKNOWN])
+def test_what_was_not_made_in_time_and_then_made_by_people_is_matched(world: World, result: Result) -> None:
+    world.e.faults["create", "customer"] = Outcome("", result, message="did not")
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.bridge.run()
+    assert world.ec.here() == {}
+    e = world.ec.make(**world.customer(phone="5", email="ada@example.com"))
+    world.e.outbox.clear()
+    world.settle()
+    assert (list(world.ec.here()), world.wc.here()[w]["phone"]) == ([e], "5")
+    assert (world.bridge.status().unknown, world.bridge.conflicts()) == (0, [])
+
+
 def test_one_creation_that_made_two_records_is_shown_to_a_person(world: World) -> None:
     world.wc.make(**world.customer(name="Ada"))
     world.settle()

@@ -46,6 +46,7 @@ class Key:
         base: what both sides last agreed on.
         stored: the same, as it is in the store.
         operations: operations of ours without a known end.
+        undone: creations of ours that were looked up and did not happen.
         conflicts: its conflicts, decided ones too.
         letters: its dead letters, by side.
         before: what each side was last seen to hold.
@@ -64,6 +65,7 @@ class Key:
     base: Base = field(default_factory=dict)
     stored: Base = field(default_factory=dict)
     operations: list[Intended] = field(default_factory=list)
+    undone: list[Intended] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     letters: dict[SideName, DeadLetter] = field(default_factory=dict)
     before: dict[SideName, Seen] = field(default_factory=dict)

@@ -31,7 +31,7 @@ def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Seque
         transaction.bases.save({key.name: key.base for key in settled})
         for key in settled:
             key.stored = key.base
-        stale = [one.token for key in batch.working() for one in key.operations]
+        stale = [one.token for key in batch.working() for one in (*key.operations, *key.undone)]
         transaction.operations.remove(stale)
         transaction.operations.add([one.intended(now) for one in wanted])
         _save_conflicts(transaction, batch, now)

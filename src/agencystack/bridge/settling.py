@@ -69,9 +69,15 @@ def _settle(context: Context, batch: Batch, side: SideName, entity: str, creatio
         return
     happened = [(key, one, found[one.token]) for key, one in creations if one.token in found]
     for key, one in creations:
+        if one.token in found:
+            continue
         fresh = one.since + IN_FLIGHT - context.now()
-        if one.token not in found and fresh > 0:
+        if fresh > 0:
             key.end(Again("a creation may still be on its way", fresh, counts=False))
+        else:
+            # It did not happen; before it is asked for again, people may have made that record themselves.
+            key.undone = [other for other in key.operations if other.token == one.token]
+            key.operations = [other for other in key.operations if other.token != one.token]
     if happened:
         _record(context, batch, side, entity, happened)
 
