@@ -21,15 +21,13 @@ import structlog
 from filelock import FileLock, Timeout
 
 from agencystack.bridge.context import broken_at
+from agencystack.bridge.gauges import STATE
 from agencystack.bridge.metrics import Count
 from agencystack.engine.values import masked
 from agencystack.stack.files import explained, private_folder
 from agencystack.stack.secrets import redact
 
 FILE = "bridge.jsonl"
-STATE = "state"
-"""What a line says happened that tells how a pairing is."""
-
 EVERY, FIRST = 60.0, 5.0
 """Seconds between two such lines, and before the first, when this process has said that it lives."""
 
@@ -92,7 +90,7 @@ def told(counts: Callable[[], Sequence[Count]], workers: Callable[[], int], ever
             try:
                 alive = workers()
                 for count in counts():
-                    _log.info(STATE, **asdict(count), workers=alive)
+                    _log.info(STATE, **_numbers(count), workers=alive)
             except Exception:  # noqa: BLE001 - a database that restarts must not end the telling
                 _log.exception("state unknown")
 
@@ -103,6 +101,11 @@ def told(counts: Callable[[], Sequence[Count]], workers: Callable[[], int], ever
     finally:
         ending.set()
         thread.join(10)
+
+
+def _numbers(count: Count) -> dict[str, Any]:
+    """Return a count's fields; what is true or false as 1 or 0, which a query can compare like the rest."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in asdict(count).items()}
 
 
 class _Turning(logging.handlers.WatchedFileHandler):

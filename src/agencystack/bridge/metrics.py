@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from agencystack.bridge.gauges import NAMES, WORKERS
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import pairing as pairings
@@ -99,21 +100,6 @@ _HELP = {
     "written": "Records written within the last hour.",
     "refused": "Writes a product refused within the last hour.",
 }
-NAMES = {
-    "active": "agencystack_bridge_active",
-    "paused": "agencystack_bridge_paused",
-    "due": "agencystack_bridge_due_records",
-    "waiting": "agencystack_bridge_waiting_records",
-    "oldest": "agencystack_bridge_oldest_seconds",
-    "conflicts": "agencystack_bridge_conflicts",
-    "dead": "agencystack_bridge_dead_letters",
-    "undecided": "agencystack_bridge_undecided_seconds",
-    "written": "agencystack_bridge_written_records",
-    "refused": "agencystack_bridge_refused_writes",
-}
-"""By field of a count, what Prometheus calls it."""
-
-WORKERS = "agencystack_bridge_workers"
 
 
 def exposition(found: Iterable[Count], workers: Sequence[str]) -> str:
