@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from agencystack.bridge.record import SideName
+from agencystack.stack import bridge_files
+from agencystack.stack.backup import backup, restore
+from agencystack.stack.errors import ConfigurationError
 from tests.bridge.fleet.products import Products
 from tests.bridge.fleet.running import Course, run
 from tests.bridge.fleet.workers import Installation, kill
@@ -83,7 +86,9 @@ def items(products: Products) -> list[str]:
     return [one["name"] for one in products.documents("Item")]
 
 
-def test_a_killed_service_goes_on_within_seconds_of_its_next_start(tmp_path: Path, products: Products) -> None:
+def test_a_killed_service_goes_on_within_seconds_of_its_next_start_and_a_second_one_is_refused(
+    tmp_path: Path, products: Products
+) -> None:
     installation = Installation(tmp_path, [products])
     first = started(installation)
     for number in range(30):
@@ -95,6 +100,12 @@ def test_a_killed_service_goes_on_within_seconds_of_its_next_start(tmp_path: Pat
         eventually(lambda: set(items(products)) >= {"S-LATE", *(f"S-{n}" for n in range(30))}, patience=QUICKLY)
         codes = items(products)
         assert len(codes) == len(set(codes))
+        second = installation.start("serve", "--listen", "127.0.0.1:1", name="second")
+        assert second.wait(PATIENCE) not in (0, None)
+        assert health(installation) == 200
+    said = " ".join((tmp_path / "second.out").read_text().split())
+    assert "another process serves the bridge" in said
+    assert "Traceback" not in said
 
 
 def test_a_terminated_service_ends_its_batch_gives_up_its_claims_and_says_goodbye(
@@ -114,17 +125,6 @@ def test_a_terminated_service_ends_its_batch_gives_up_its_claims_and_says_goodby
         taken = reading.connection.exec_driver_sql("select count(*) from inbox where claimed_until > 0").scalar()
     assert (held, claims, workers, taken) == (0, 0, 0, 0)
     assert len(items(products)) < 302, "it ended after a batch, not after all"
-
-
-def test_a_second_service_on_one_sqlite_store_is_refused_in_words(tmp_path: Path, products: Products) -> None:
-    installation = Installation(tmp_path, [products])
-    with serving(installation):
-        second = installation.start("serve", "--listen", "127.0.0.1:1", name="second")
-        assert second.wait(PATIENCE) not in (0, None)
-        assert health(installation) == 200
-    said = " ".join((tmp_path / "second.out").read_text().split())
-    assert "another process serves the bridge" in said
-    assert "Traceback" not in said
 
 
 def test_a_database_that_restarts_ends_no_worker(tmp_path: Path, products: Products) -> None:
@@ -175,3 +175,38 @@ def test_a_call_of_a_product_is_followed_at_once(tmp_path: Path) -> None:
                 waits.append(eventually(lambda sku=f"S-{number}": sku in items(products), installation.log))
     assert products.hinters[SideName.WORDPRESS].lost == 0
     assert sorted(waits)[2] < 2.0, f"asking every 5 s alone takes longer: {waits}"
+
+
+def test_a_restored_backup_is_compared_and_finds_what_came_after_it(tmp_path: Path) -> None:
+    products = Products("acme")
+    with products.serving():
+        installation = Installation(tmp_path, [products])
+        with serving(installation):
+            for number in range(3):
+                product(products, f"S-{number}")
+            eventually(lambda: len(items(products)) == 5 and not products.untold(), installation.log)
+            packed = backup(installation.home, tmp_path / "packed.tar.gz").path
+            product(products, "S-AFTER")
+            rename(products, "S-0", "renamed after the backup")
+            eventually(lambda: name(products, "S-0") == "renamed after the backup" and "S-AFTER" in items(products))
+            eventually(lambda: not products.untold())
+            with pytest.raises(ConfigurationError, match="at work"):
+                restore(installation.home, packed)
+        restore(installation.home, packed)
+        rename(products, "S-AFTER", "known again")
+        products.shop.state.data.marks.clear()  # nobody tells of it
+        with serving(installation):
+            eventually(lambda: name(products, "S-AFTER") == "known again", installation.log)
+        assert sorted(items(products)) == ["FEE", "S-0", "S-1", "S-2", "S-AFTER", "SHIPPING"], "nothing is there twice"
+        assert name(products, "S-0") == "renamed after the backup"
+        assert len(products.shop.state.data.products) == 6
+        assert bridge_files.asked(installation.home.bridge_dir) == []
+
+
+def rename(products: Products, sku: str, name: str) -> None:
+    (id_,) = [id_ for id_, one in products.shop.state.data.products.items() if one["sku"] == sku]
+    products.in_shop("PUT", f"products/{id_}", {"name": name})
+
+
+def name(products: Products, sku: str) -> str:
+    return next((str(one["item_name"]) for one in products.documents("Item") if one["name"] == sku), "")

@@ -8,8 +8,10 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from agencystack.stack import backup as module
+from agencystack.stack import bridge_files
 from agencystack.stack.backup import backup, finish_restore, restore
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.paths import Home
@@ -24,6 +27,7 @@ from agencystack.stack.sealed import SealedStore
 from agencystack.stack.secrets import Secret
 
 CANARY = "canary-in-a-backup"
+NOT_KEPT = ("integrations/bridge/dispatch.db", "integrations/bridge/restored/")
 RECORD = "integrations/state/acme/email/wordpress.json"
 
 
@@ -36,7 +40,23 @@ def home(tmp_path: Path) -> Home:
     (home.state_dir / "link").symlink_to("/etc/passwd")
     home.stack_file.write_text("version: 1\n")
     SealedStore(home.secrets_dir, home.key_file).put("acme/token", Secret(CANARY))
+    SealedStore(home.bridge_dir / "keys", home.bridge_key_file).put("acme/erpnext", Secret(CANARY))
+    _write_store(home, "first")
+    for name in ("dispatch.db", "bridge.db-wal.lock"):
+        (home.bridge_dir / name).write_text("can be made again")
     return home
+
+
+def _write_store(home: Home, value: str) -> None:
+    with closing(sqlite3.connect(home.bridge_dir / "bridge.db")) as store, store:
+        store.execute("create table if not exists link (id text)")
+        store.execute("delete from link")
+        store.execute("insert into link values (?)", (value,))
+
+
+def _stored(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as store:
+        return [row[0] for row in store.execute("select id from link")]
 
 
 @pytest.fixture
@@ -47,12 +67,17 @@ def packed(home: Home, tmp_path: Path) -> Path:
 def _contents(home: Home) -> dict[str, bytes]:
     """All files of an installation but what a restore replaced."""
     files = [file for file in home.root.rglob("*") if file.is_file() and not file.is_symlink()]
-    names = {file.relative_to(home.root).as_posix(): file.read_bytes() for file in files}
+    names = {file.relative_to(home.root).as_posix(): _read(file) for file in files}
     return {
         name: data
         for name, data in names.items()
-        if not name.startswith(("replaced-", ".restore", "..restore")) and ".lock" not in name
+        if not name.startswith(("replaced-", ".restore", "..restore", *NOT_KEPT)) and ".lock" not in name
     }
+
+
+def _read(file: Path) -> bytes:
+    # A copy of a database holds the same rows, and not the same bytes.
+    return repr(_stored(file)).encode() if file.name == "bridge.db" else file.read_bytes()
 
 
 def _leftovers(home: Home) -> list[str]:
@@ -92,7 +117,7 @@ def test_restore_on_an_empty_machine_needs_the_key(home: Home, packed: Path, tmp
 def test_key_goes_along_only_when_asked(home: Home, tmp_path: Path) -> None:
     without = backup(home, tmp_path / "without.tar.gz")
     with_key = backup(home, tmp_path / "with.tar.gz", with_key=True)
-    assert (without.warning, without.files, with_key.files) == ("", 3, 4)
+    assert (without.warning, without.files, with_key.files) == ("", 5, 7)
     assert "every secret" in with_key.warning
     other = Home(tmp_path / "other", tmp_path / "log", tmp_path / "other-etc" / "key")
     restore(other, with_key.path)
@@ -115,7 +140,9 @@ def test_backup_is_private_and_shows_no_secret(home: Home, packed: Path, tmp_pat
     assert packed.stat().st_mode & 0o777 == 0o600
     with tarfile.open(packed) as archive:
         members = {member.name: archive.extractfile(member) for member in archive}
-        assert set(members) == {"stack.yaml", RECORD, "integrations/secrets/acme/token.sealed", "manifest.json"}
+        bridge = {"integrations/bridge/bridge.db", "integrations/bridge/keys/acme/erpnext.sealed"}
+        sealed = "integrations/secrets/acme/token.sealed"
+        assert set(members) == {"stack.yaml", RECORD, sealed, "manifest.json", *bridge}
         for file in members.values():
             assert file is not None
             assert CANARY.encode() not in file.read()
@@ -274,3 +301,56 @@ def test_two_restores_at_once(home: Home, packed: Path) -> None:
     with FileLock(home.root / ".restore.lock"), pytest.raises(ConfigurationError, match="another restore"):
         restore(home, packed)
     assert _contents(home) == before
+
+
+# The data bridge
+
+
+def test_the_bridges_store_is_copied_while_it_is_written_to(home: Home, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home.bridge_dir / "bridge.db")) as worker:
+        worker.execute("pragma journal_mode = wal")
+        worker.execute("insert into link values ('committed, and in the log alone')")
+        worker.commit()
+        worker.execute("insert into link values ('not committed')")
+        packed = backup(home, tmp_path / "busy.tar.gz").path
+        worker.rollback()
+    with tarfile.open(packed) as archive:
+        names = archive.getnames()
+        archive.extract("integrations/bridge/bridge.db", tmp_path / "out", filter="data")
+    assert _stored(tmp_path / "out/integrations/bridge/bridge.db") == ["first", "committed, and in the log alone"]
+    assert not [name for name in names if "dispatch" in name or ".db-" in name]
+    assert "integrations/bridge/keys/acme/erpnext.sealed" in names
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".busy")] == [], "no copy is left"
+
+
+def test_a_restored_bridge_is_asked_to_compare_everything(home: Home, packed: Path) -> None:
+    _write_store(home, "second")
+    (home.bridge_dir / "bridge.db-wal").write_bytes(b"of another store")
+    result = restore(home, packed)
+    assert _stored(home.bridge_dir / "bridge.db") == ["first"]
+    assert not (home.bridge_dir / "bridge.db-wal").exists()
+    assert result.replaced is not None
+    assert (result.replaced / "integrations/bridge/dispatch.db").exists()
+    assert bridge_files.asked(home.bridge_dir) == ["acme"]
+    bridge_files.answered(home.bridge_dir, "acme")
+    assert bridge_files.asked(home.bridge_dir) == []
+
+
+def test_nothing_is_restored_under_a_bridge_that_works(home: Home, packed: Path) -> None:
+    before = _contents(home)
+    with FileLock(home.bridge_dir / "serve.lock"), pytest.raises(ConfigurationError, match="at work"):
+        restore(home, packed)
+    assert _contents(home) == before
+
+
+def test_the_bridges_key_goes_along_and_must_open_its_secrets(home: Home, tmp_path: Path) -> None:
+    packed = backup(home, tmp_path / "with-key.tar.gz", with_key=True).path
+    other = Home(tmp_path / "other", tmp_path / "log", tmp_path / "other-etc" / "key")
+    restore(other, packed)
+    sealed = SealedStore(other.bridge_dir / "keys", other.bridge_key_file).get("acme/erpnext")
+    assert sealed is not None
+    assert sealed.reveal() == CANARY
+    home.bridge_key_file.unlink()
+    SealedStore(tmp_path / "elsewhere", home.bridge_key_file).put("x", Secret("makes another key"))
+    with pytest.raises(ConfigurationError, match=r"bridge\.key"):
+        restore(home, packed)

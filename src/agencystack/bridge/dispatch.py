@@ -108,6 +108,11 @@ class Dispatcher:
         """
         return DBOS.start_workflow(_burst, pairing).get_result(polling_interval_sec=_POLLING)
 
+    def reconcile(self, pairing: str) -> None:
+        """Have a pairing reconciled soon, whatever happens to this process."""
+        with SetEnqueueOptions(queue_partition_key=pairing):
+            DBOS.enqueue_workflow(_QUEUE, _reconcile, pairing)
+
     def recover(self, executor: str) -> int:
         """Continue here what a dead worker left, and return how many workflows that are."""
         # The only call DBOS has for it (research/bridge.md 7); a workflow that is run twice does no harm.

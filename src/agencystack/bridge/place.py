@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agencystack.bridge.keyring import Keyring
+from agencystack.stack import bridge_files
 from agencystack.stack.paths import Home
 from agencystack.stack.secrets import Secret
 
@@ -58,6 +59,14 @@ class Place:
             yield store
         finally:
             store.close()
+
+    def restored(self) -> list[str]:
+        """Return the pairings whose store is older than what was last done: everything of them is to be compared."""
+        return bridge_files.asked(self.home.bridge_dir)
+
+    def compared(self, pairing: str) -> None:
+        """Note that everything of a pairing is compared, or will be whatever comes."""
+        bridge_files.answered(self.home.bridge_dir, pairing)
 
     @property
     def keyring(self) -> Keyring:

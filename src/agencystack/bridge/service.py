@@ -59,6 +59,9 @@ def run(place: Place, listening: Listening | None, *, places: int = 4, rhythm: R
         dispatcher.start()
         try:
             _take_over(place, shifts, dispatcher)
+            for pairing in place.restored():
+                dispatcher.reconcile(pairing)
+                place.compared(pairing)
             with answering(desk, store, shifts, listening):
                 worker.run()
         finally:

@@ -20,7 +20,9 @@ from agencystack.cli.bridge_report import (
 from agencystack.cli.run import confirmed, guarded
 from agencystack.cli.terminal import DoneOutput, Terminal
 from agencystack.engine.context import acting_user
+from agencystack.stack import bridge_files
 from agencystack.stack.errors import ExitCode, UsageError
+from agencystack.stack.paths import Home
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
@@ -46,6 +48,7 @@ def run(client: Client = None, json: Json = False) -> None:
     def action() -> ExitCode:
         with opened_bridge(client) as bridge:
             refuse_paused(bridge)
+            _compare_restored(bridge)
             output = BridgeRunOutput.of(bridge.context.pairing, bridge.run())
         terminal.show(output, lambda shown: shown.show(terminal))
         return ExitCode.DONE
@@ -171,6 +174,15 @@ def forget(
         return terminal.done(DoneOutput(done="forgotten", notes=[f"{count} records"]))
 
     guarded(terminal, action)
+
+
+def _compare_restored(bridge: Bridge) -> None:
+    """After a restore, have everything that was done since the backup found."""
+    home, pairing = Home.from_environment(), bridge.context.pairing
+    if pairing in bridge_files.asked(home.bridge_dir):
+        for entity in bridge.context.entities:
+            bridge.reconcile(entity, repair=True)
+        bridge_files.answered(home.bridge_dir, pairing)
 
 
 def chosen(bridge: Bridge, entities: list[str] | None) -> list[str]:

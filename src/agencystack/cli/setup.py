@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,17 +13,24 @@ from agencystack.cli.run import guarded, session
 from agencystack.cli.terminal import DoneOutput, Terminal
 from agencystack.engine.report import of_status
 from agencystack.engine.session import Wish
+from agencystack.stack import bridge_files
 from agencystack.stack.backup import backup as write_backup
 from agencystack.stack.backup import finish_restore
 from agencystack.stack.backup import restore as restore_backup
 from agencystack.stack.discovery import Proposal, discover, running_containers
 from agencystack.stack.errors import ConfigurationError, ExitCode, UsageError
 from agencystack.stack.init import Question, accept, from_questions, render, render_proposal, write_stack
+from agencystack.stack.load import load as load_stack
 from agencystack.stack.local import LocalExecutor
 from agencystack.stack.paths import DEFAULT_HOME, Home
 from agencystack.stack.sealed import SealedStore
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+
+ELSEWHERE = (
+    "The data bridge keeps its store in PostgreSQL, and this file does not hold it: dump it with pg_dump, and restore "
+    "both as of one time."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -88,9 +96,20 @@ def backup(
         if written.warning:
             terminal.say(written.warning)
         notes = [written.warning] if written.warning else []
+        if _bridge_is_elsewhere(home):
+            terminal.say(ELSEWHERE)
+            notes.append(ELSEWHERE)
         return terminal.done(DoneOutput(done="written", file=str(written.path), notes=notes))
 
     guarded(terminal, action)
+
+
+def _bridge_is_elsewhere(home: Home) -> bool:
+    """Say whether the data bridge keeps its store in a PostgreSQL."""
+    with contextlib.suppress(ConfigurationError):
+        bridge = load_stack(home.stack_file).bridge
+        return bridge is not None and bridge.database is not None
+    return False
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that backup wrote.")], json: Json = False) -> None:
@@ -106,6 +125,10 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that backup wrote.
             selection = opened.select(Wish())
             output = of_status(opened.plan(selection))
         terminal.status(output)
+        if waiting := bridge_files.asked(Home.from_environment().bridge_dir):
+            terminal.say(
+                f"The data bridge of {', '.join(waiting)} compares everything when it next works: start it again."
+            )
         terminal.say(
             "What is not `applied` above differs from live: `agencystack plan` shows it, `integrate` mends it."
         )

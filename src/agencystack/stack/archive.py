@@ -20,11 +20,13 @@ from agencystack.stack.errors import ConfigurationError
 SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
 KEY = "key"
+BRIDGE_KEY = "bridge.key"
 STACK = "stack.yaml"
-FOLDERS = ("integrations/state", "integrations/secrets")
+BRIDGE = "integrations/bridge"
+FOLDERS = ("integrations/state", "integrations/secrets", BRIDGE)
 
 _WORD = r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*"
-_MEMBER = re.compile(rf"{KEY}|{re.escape(STACK)}|({'|'.join(FOLDERS)})(/{_WORD})+")
+_MEMBER = re.compile(rf"{KEY}|{re.escape(BRIDGE_KEY)}|{re.escape(STACK)}|({'|'.join(FOLDERS)})(/{_WORD})+")
 # A record is some kilobytes; this only stops a file that would fill the disk.
 _LARGEST_TOTAL = 4 * 1024**3
 
@@ -62,8 +64,8 @@ class Manifest(BaseModel):
 
     @property
     def holds_key(self) -> bool:
-        """Whether the key of the sealed store is inside."""
-        return KEY in self.files
+        """Whether a key of what is sealed is inside."""
+        return KEY in self.files or BRIDGE_KEY in self.files
 
 
 def write_archive(target: IO[bytes], files: Iterator[tuple[str, Path]], made_at: str, made_by: str) -> Manifest:
@@ -103,7 +105,7 @@ def unpack(archive_file: Path, folder: Path) -> Manifest:
     if checksums != {name: entry.sha256 for name, entry in manifest.files.items()}:
         raise _damaged(archive_file, "its files are not those of its manifest")
     for name, entry in manifest.files.items():
-        private = name == KEY or name.startswith("integrations/secrets/")
+        private = name in (KEY, BRIDGE_KEY) or name.startswith(("integrations/secrets/", f"{BRIDGE}/"))
         (folder / name).chmod(0o600 if private else (entry.mode & 0o666) | 0o600)
     return manifest
 

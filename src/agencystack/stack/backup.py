@@ -19,7 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from agencystack import __version__
-from agencystack.stack.archive import FOLDERS, KEY, STACK, is_member, unpack, write_archive
+from agencystack.stack import bridge_files
+from agencystack.stack.archive import BRIDGE, BRIDGE_KEY, FOLDERS, KEY, STACK, is_member, unpack, write_archive
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import explained, private_folder, sync_folder, write_atomically
 from agencystack.stack.paths import Home
@@ -73,12 +74,12 @@ def backup(home: Home, to_path: Path, *, with_key: bool = False) -> BackedUp:
     """
     if to_path.exists():
         raise ConfigurationError(f"{to_path} exists", remedy="name a file that does not exist")
-    files = list(_files(home, with_key=with_key))
-    if not files:
-        raise ConfigurationError(
-            f"there is nothing to back up in {home.root}", remedy="set AGENCYSTACK_HOME to where the stack is"
-        )
-    with explained(to_path):
+    with explained(to_path), tempfile.TemporaryDirectory(prefix=f".{to_path.name}.", dir=to_path.parent) as copies:
+        files = [*_files(home, with_key=with_key), *bridge_files.copied(home, Path(copies))]
+        if not files:
+            raise ConfigurationError(
+                f"there is nothing to back up in {home.root}", remedy="set AGENCYSTACK_HOME to where the stack is"
+            )
         handle, name = tempfile.mkstemp(prefix=f".{to_path.name}.", suffix=".tmp", dir=to_path.parent)
         try:
             with os.fdopen(handle, "wb") as target:
@@ -105,14 +106,16 @@ def restore(home: Home, from_path: Path) -> Restored:
         raise ConfigurationError(
             f"there is no backup {from_path}", remedy="name the file that agencystack backup wrote"
         )
-    with explained(home.root), _alone(home):
+    with explained(home.root), _alone(home), bridge_files.at_rest(home):
         _sweep(home)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home.root))
         try:
             manifest = unpack(from_path, staging)
             for part in FOLDERS:
                 (staging / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-            _bring_key(home, staging)
+            _bring_key(staging / "integrations/secrets", staging / KEY, home.key_file)
+            _bring_key(staging / BRIDGE / bridge_files.KEYS, staging / BRIDGE_KEY, home.bridge_key_file)
+            bridge_files.settle(home, staging / BRIDGE)
             _sync_tree(staging)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
@@ -193,21 +196,21 @@ def _exchange(new: Path, live: Path, old: Path) -> None:
     sync_folder(live.parent)
 
 
-def _bring_key(home: Home, staging: Path) -> None:
-    """Put the backup's key where it belongs if there is none, after making sure that the secrets open."""
-    packed = staging / KEY
-    key_file = packed if packed.exists() and not home.key_file.exists() else home.key_file
-    sealed = SealedStore(staging / "integrations/secrets", key_file)
+def _bring_key(sealed_dir: Path, packed: Path, key_file: Path) -> None:
+    """Put a key of the backup where it belongs if there is none, after making sure that what it sealed opens."""
+    used = packed if packed.exists() and not key_file.exists() else key_file
+    sealed = SealedStore(sealed_dir, used)
     try:
         for name in sealed.names():
             sealed.get(name)
     except ConfigurationError as failure:
         raise ConfigurationError(
-            f"the key {home.key_file} does not open the secrets of this backup",
-            remedy="name the key they were sealed with in AGENCYSTACK_KEY_FILE; nothing was changed",
+            f"the key {key_file} does not open the secrets of this backup",
+            remedy="name the key they were sealed with in AGENCYSTACK_KEY_FILE (the bridge's is the bridge.key beside "
+            "it); nothing was changed",
         ) from failure
-    if key_file == packed:
-        write_atomically(home.key_file, packed.read_bytes(), 0o600)
+    if used == packed:
+        write_atomically(key_file, packed.read_bytes(), 0o600)
     packed.unlink(missing_ok=True)
 
 
@@ -220,8 +223,9 @@ def _files(home: Home, *, with_key: bool) -> Iterator[tuple[str, Path]]:
             name = file.relative_to(home.root).as_posix()
             if file.is_file() and not file.is_symlink() and file.suffix != ".lock" and is_member(name):
                 yield name, file
-    if with_key and home.key_file.is_file():
-        yield KEY, home.key_file
+    for name, key_file in ((KEY, home.key_file), (BRIDGE_KEY, home.bridge_key_file)):
+        if with_key and key_file.is_file():
+            yield name, key_file
 
 
 def _sync_tree(folder: Path) -> None:

@@ -81,13 +81,14 @@ def run(folder: Path, database: str, course: Course, seed: int, say: Callable[[s
         stack.callback(store.close)
         began = time.monotonic()
         found = _rest(store, clients, began + course.rest, fleet)
+        rested = time.monotonic() - began
         for client, one in zip(clients, people, strict=True):
             connection = connect(client.pairing, client.accesses(), Sharing.model_validate(SHARING))
             stack.callback(connection.close)
             bridge = Bridge(store, client.pairing, connection.sides, ENTITIES, Sharing.model_validate(SHARING))
             found += wrong(client, one, bridge)
         writes = sum(len(client.applied) for client in clients)
-        return Outcome(found, sum(one.done for one in people), fleet.kills, writes, time.monotonic() - began)
+        return Outcome(found, sum(one.done for one in people), fleet.kills, writes, rested)
 
 
 class _Fleet:
