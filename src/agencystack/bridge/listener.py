@@ -71,7 +71,8 @@ def answering(desk: Desk, store: Store, shifts: Shifts, listening: Listening | N
         return round(time.time() * 1000)
 
     def health() -> Response:
-        return JSONResponse({"status": "ok", "workers": len(shifts.living(ALIVE))})
+        alive = len(shifts.living(ALIVE))
+        return JSONResponse({"status": "ok" if alive else "down", "workers": alive}, 200 if alive else 503)
 
     def metrics() -> Response:
         return PlainTextResponse(exposition(counts(store, now()), shifts.living(ALIVE)), media_type=CONTENT_TYPE)

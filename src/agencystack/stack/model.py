@@ -41,6 +41,9 @@ class Bridge(_Model):
 
     listen: HostPort = Field(default="127.0.0.1:8095", description="Where it takes the products' calls.")
     url: Url = Field(description="Its address as WordPress and ERPNext reach it; WordPress calls 80, 443, 8080 alone.")
+    internal_url: Url | None = Field(
+        default=None, description="Its address as Alloy and Uptime Kuma reach it; default: listen, on its machine."
+    )
     database: SecretReference | None = Field(
         default=None, description="postgresql://USER:PASSWORD@HOST/NAME for several workers; default: SQLite."
     )

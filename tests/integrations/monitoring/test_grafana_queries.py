@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +27,8 @@ FILLED = {"$__interval": "1m", "$__range": "6h", "$client": ".+", "$stream": ".+
 def boards() -> list[Board]:
     scopes = [Scope("acme", "acme.example", name, metrics=True) for name in COMPONENTS]
     made = [dashboards.of_component(scope) for scope in scopes]
-    return [*made, dashboards.of_owner("acme", "acme.example", metrics=True), dashboards.of_all(metrics=True)]
+    overviews = [dashboards.of_owner("acme", "acme.example", metrics=True, bridge=source) for source in Source]
+    return [*made, *overviews, dashboards.of_all(metrics=True)]
 
 
 def panels() -> list[tuple[str, Panel]]:
@@ -33,7 +36,7 @@ def panels() -> list[tuple[str, Panel]]:
 
 
 def rules() -> list[tuple[str, AlertRule]]:
-    scopes = [Scope("acme", "acme.example", name, metrics=True) for name in COMPONENTS]
+    scopes = [Scope("acme", "acme.example", name, metrics=True, bridge=Source.LOKI) for name in COMPONENTS]
     return [(f"{s.component}: {rule.name}", rule) for s in scopes for rule in alerts.rules_of(s, Limits())]
 
 
@@ -124,6 +127,36 @@ def test_a_number_without_any_line_is_nought_and_with_one_it_is_told(loki: str) 
         )
         told = httpx.get(f"{loki}/loki/api/v1/query", params={"query": expr}).json()["data"]["result"]
         assert [float(row["value"][1]) for row in told] == [wanted]
+
+
+@pytest.mark.real
+def test_the_bridge_s_log_tells_how_it_is(loki: str) -> None:
+    """Its rules fire for what the log says now, and for nothing that it said before."""
+    started = time.time_ns()
+    for ago, paused, oldest in ((120, 1, 9000.5), (60, 0, 1200.5)):
+        state = {"pairing": "acme", "active": 1, "paused": paused, "oldest": oldest, "undecided": 7.0, "workers": 0}
+        labels = {"client": "shared", "component": "agencystack", "stream": "bridge", "level": "info"}
+        fields = {"verdict": "state", "pairing": "acme"}
+        entry = [str(started - ago * 10**9), json.dumps({**state, "event": "state"}), fields]
+        body = {"streams": [{"stream": labels, "values": [entry]}]}
+        assert httpx.post(f"{loki}/loki/api/v1/push", json=body).status_code == 204
+    values = {
+        name: [float(row["value"][1]) for row in _asked(loki, rule.expr)]
+        for name, rule in rules()
+        if name.startswith("wordpress: bridge-")
+    }
+    assert values == {
+        "wordpress: bridge-behind": [1200.5],
+        "wordpress: bridge-paused": [0.0],
+        "wordpress: bridge-undecided": [7.0],
+        "wordpress: bridge-stopped": [1.0],
+    }
+
+
+def _asked(loki: str, expr: str) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{loki}/loki/api/v1/query", params={"query": expr})
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["data"]["result"])
 
 
 @pytest.mark.parametrize(("name", "expr"), [(name, expr) for name, expr, _ in queries()])

@@ -1,24 +1,19 @@
-"""Alert rules of an application: what counts as trouble, and how Grafana is told."""
+"""Alert rules of an application: what counts as trouble."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agencystack.engine.integration import Site
-from agencystack.integrations.monitoring.dashboards import logql, uid_of
+from agencystack.integrations.monitoring.dashboards import logql
+from agencystack.integrations.monitoring.dashboards.bridge import BridgeNumbers
 from agencystack.integrations.monitoring.dashboards.model import Scope, Source
 from agencystack.stack.errors import ConfigurationError
 
-LABEL = "agencystack"
-"""Label of every rule of ours; its value is the owner, and notifications are routed by it."""
-
-EXPRESSION = "__expr__"
-RUNBOOK = "docs/monitoring.md"
 TROUBLE = "error|critical"
 
 
@@ -45,6 +40,8 @@ class Limits(BaseModel):
         mail_rejected: mails not taken within 15 minutes.
         mail_waiting: different mails put off within an hour.
         silent_minutes: without any line of the application.
+        bridge_behind_minutes: that a change waits for the data bridge.
+        bridge_undecided_hours: that a conflict, or a record a product refused, waits for a person.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +58,8 @@ class Limits(BaseModel):
     mail_rejected: int = Field(default=500, ge=0)
     mail_waiting: int = Field(default=50, ge=0)
     silent_minutes: int = Field(default=60, ge=5, le=1440)
+    bridge_behind_minutes: int = Field(default=15, ge=1, le=1440)
+    bridge_undecided_hours: int = Field(default=24, ge=1, le=720)
 
     @classmethod
     def of(cls, site: Site) -> Limits:
@@ -160,6 +159,48 @@ def _wordpress(scope: Scope, limits: Limits) -> Iterator[AlertRule]:
         limits.php_fatals,
         "{{ $values.B }} fatal errors within 10 minutes: visitors see a white page",
         severity=Severity.CRITICAL,
+    )
+    if scope.bridge is not None:
+        yield from _bridge(BridgeNumbers(scope.owner, scope.bridge), limits)
+
+
+def _bridge(numbers: BridgeNumbers, limits: Limits) -> Iterator[AlertRule]:
+    """Yield the rules of the client's data bridge; they stand with its WordPress."""
+    behind, undecided = limits.bridge_behind_minutes * 60, limits.bridge_undecided_hours * 3600
+    yield AlertRule(
+        "bridge-behind",
+        "the data bridge is behind",
+        numbers.while_active("oldest"),
+        behind,
+        "a change waits for {{ $values.B }} seconds to reach the other side",
+        source=numbers.source,
+    )
+    yield AlertRule(
+        "bridge-paused",
+        "the data bridge is paused",
+        numbers.of("paused"),
+        0,
+        "nothing is kept in step: agencystack bridge status says why",
+        lasting=15,
+        source=numbers.source,
+    )
+    yield AlertRule(
+        "bridge-undecided",
+        "the data bridge waits for a person",
+        numbers.of("undecided"),
+        undecided,
+        "a conflict, or a record a product refused, waits for {{ $values.B }} seconds: agencystack bridge conflicts",
+        source=numbers.source,
+    )
+    yield AlertRule(
+        "bridge-stopped",
+        "the data bridge does not run",
+        numbers.stopped(),
+        0,
+        "no worker was heard of for 5 minutes: agencystack serve is down, or is not watched any more",
+        lasting=5,
+        severity=Severity.CRITICAL,
+        source=numbers.source,
     )
 
 
@@ -276,68 +317,3 @@ _OF: Mapping[str, Callable[[Scope, Limits], Iterator[AlertRule]]] = {
     "uptime-kuma": _uptime_kuma,
     "wordpress": _wordpress,
 }
-
-
-def title_of(rule: AlertRule, scope: Scope) -> str:
-    """Return how Grafana names a rule; unique in its folder."""
-    return f"{scope.component}: {rule.title}"
-
-
-def to_json(
-    rule: AlertRule, scope: Scope, folder_uid: str, sources: Mapping[Source, str], receiver: str | None
-) -> dict[str, Any]:
-    """Return a rule as Grafana takes it.
-
-    Args:
-        rule: the rule.
-        scope: the application.
-        folder_uid: the folder it is kept in.
-        sources: uid of the data source of each kind of query.
-        receiver: contact point it names itself; None where the notification policies decide.
-    """
-    uid = sources[rule.source]
-    asked: dict[str, Any] = {"expr": rule.expr, "queryType": "instant"}
-    if rule.source is Source.PROMETHEUS:
-        asked = {"expr": rule.expr, "instant": True, "range": False}
-    beyond = {"evaluator": {"type": "gt", "params": [rule.above]}}
-    data = [
-        _step("A", uid, {**asked, "datasource": {"type": rule.source.value, "uid": uid}}, minutes=rule.minutes),
-        _step("B", EXPRESSION, {"type": "reduce", "expression": "A", "reducer": "last"}),
-        _step("C", EXPRESSION, {"type": "threshold", "expression": "B", "conditions": [beyond]}),
-    ]
-    named = {"notification_settings": {"receiver": receiver}} if receiver else {}
-    return {
-        "uid": uid_of(scope.owner, scope.component, rule.name),
-        "orgID": 1,
-        "folderUID": folder_uid,
-        "ruleGroup": scope.component,
-        "title": title_of(rule, scope),
-        "condition": "C",
-        "data": data,
-        # No line of the kind that is counted is good news; the rule on silence asks for their absence itself.
-        "noDataState": "OK",
-        "execErrState": rule.when_blind,
-        "for": f"{rule.lasting}m" if rule.lasting else "0s",
-        "annotations": {
-            "summary": f"{scope.component} ({scope.title}): {rule.summary}",
-            "runbook": f"{RUNBOOK}#{rule.name}",
-            "dashboard": uid_of(scope.owner, scope.component),
-        },
-        "labels": {LABEL: scope.owner, "component": scope.component, "severity": rule.severity.value},
-        "isPaused": False,
-        **named,
-    }
-
-
-def _step(ref: str, uid: str, model: Mapping[str, Any], *, minutes: int = 0) -> dict[str, Any]:
-    # The last two are what Grafana would add by itself; said here, nothing differs when it is read back.
-    whole: dict[str, Any] = {**model, "refId": ref, "intervalMs": 1000, "maxDataPoints": 43200}
-    if uid == EXPRESSION:
-        whole["datasource"] = {"type": EXPRESSION, "uid": EXPRESSION}
-    return {
-        "refId": ref,
-        "queryType": str(model.get("queryType", "")),
-        "relativeTimeRange": {"from": minutes * 60, "to": 0},
-        "datasourceUid": uid,
-        "model": whole,
-    }

@@ -11,7 +11,7 @@ from agencystack.engine.context import Component
 from agencystack.engine.integration import Capability, Proof, SealedValue, Support
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
-from agencystack.integrations.monitoring import by_hand, metrics
+from agencystack.integrations.monitoring import bridge_watch, by_hand, metrics
 from agencystack.integrations.monitoring.canary import FOUND, CanaryIsFound, canary_of
 from agencystack.integrations.monitoring.collected import collection, matched, seen, streams
 from agencystack.integrations.monitoring.fragments import KEY, USE, Fragment, Running, file_name, written
@@ -21,7 +21,7 @@ from agencystack.integrations.monitoring.php_failure import FatalIsOneEntry, Php
 from agencystack.integrations.monitoring.promtail_jobs import END_OF_LIFE, PromtailJobs, jobs, prefix
 from agencystack.integrations.monitoring.promtail_jobs import KEY as JOBS
 from agencystack.integrations.monitoring.reading import LogsAreRead
-from agencystack.integrations.monitoring.sources import Found, Kind, Source, machine, sources_of
+from agencystack.integrations.monitoring.sources import Found, Kind, Source, sources_of
 from agencystack.integrations.monitoring.stores import (
     LOGS,
     PASSWORD,
@@ -101,6 +101,7 @@ class LogCollection(Part):
             yield from metrics.advice(self.site)
             if self.site.application.ref.name == metrics.KUMA:
                 yield from metrics_warnings(self.site)
+        yield from bridge_watch.advice(self.site)
         for name in ("alloy", "promtail", "loki", "prometheus"):
             other = self.site.companion(name)
             if other is not None and self._serving(name) is None:
@@ -194,15 +195,23 @@ class LogCollection(Part):
                 blocks += metrics.scraping(metrics.metrics_targets(self.site, folder_of(alloy)), numbers)
             if blocks:
                 yield file_name(ref), written(str(ref), blocks)
+        bridge = bridge_watch.numbers_url(self.site)
+        if numbers and bridge and self.site.application.ref.name == bridge_watch.APPLICATION:
+            target = metrics.Target(OURSELVES, bridge, of_clients=True)
+            yield (
+                file_name(bridge_watch.NUMBERS),
+                written(str(bridge_watch.NUMBERS), [*metrics.scraping([target], numbers)]),
+            )
 
     def _collected(self, collector: Component) -> Iterator[tuple[ComponentRef, tuple[Source, ...]]]:
-        """Yield whose logs are collected for the application, and where they are: our own runs, and the application's.
+        """Yield whose logs are collected for the application, and where they are: our own, and the application's.
 
-        What is written of our runs stands on this machine, where a collector elsewhere does not see it.
+        What we write ourselves stands on this machine, where a collector elsewhere does not see it.
         """
-        if collector.ref.client == SHARED and machine(collector.settings.exec) == "":
-            runs = self.site.context.home.log_dir / "integrations" / "*.jsonl"
-            yield OURSELVES, (Source(RUNS, Kind.FILE, str(runs)),)
+        if bridge_watch.collects_ours(collector):
+            home = self.site.context.home
+            runs = Source(RUNS, Kind.FILE, str(home.log_dir / "integrations" / "*.jsonl"))
+            yield OURSELVES, (runs, bridge_watch.log_of(home)) if self.site.bridge is not None else (runs,)
         yield self.site.application.ref, self._found(collector).sources
 
     def _kuma_key(self) -> Secret | None:

@@ -9,7 +9,7 @@ from agencystack.components.grafana import Alerting, ContactPoint, Grafana
 from agencystack.engine.integration import Blocked
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields
-from agencystack.integrations.monitoring.alerts import LABEL
+from agencystack.integrations.monitoring.alert_json import LABEL
 from agencystack.integrations.monitoring.dashboards import shortened
 
 CONTACT, ROUTE = "contact point ", "notifications of "

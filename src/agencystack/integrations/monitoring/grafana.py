@@ -10,8 +10,9 @@ from agencystack.engine.context import Component
 from agencystack.engine.integration import Capability, Proof, Support
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
-from agencystack.integrations.monitoring import alerts, dashboards
-from agencystack.integrations.monitoring.alerts import LABEL, Limits
+from agencystack.integrations.monitoring import alert_json, alerts, bridge_watch, dashboards
+from agencystack.integrations.monitoring.alert_json import LABEL
+from agencystack.integrations.monitoring.alerts import Limits
 from agencystack.integrations.monitoring.contact import (
     CONTACT,
     ROUTE,
@@ -130,7 +131,8 @@ class GrafanaBoards(Part):
     @property
     def _scope(self) -> Scope:
         metrics = self._serving("prometheus") is not None
-        return Scope(self._owner, self._title, self.site.application.ref.name, metrics=metrics)
+        bridge = bridge_watch.told_by(self.site)
+        return Scope(self._owner, self._title, self.site.application.ref.name, metrics=metrics, bridge=bridge)
 
     @property
     def _folder_uid(self) -> str:
@@ -144,7 +146,8 @@ class GrafanaBoards(Part):
 
     def _boards(self) -> Iterator[Board]:
         yield dashboards.of_component(self._scope)
-        yield dashboards.of_owner(self._owner, self._title, metrics=self._scope.metrics)
+        scope = self._scope
+        yield dashboards.of_owner(self._owner, self._title, metrics=scope.metrics, bridge=scope.bridge)
         prometheus = self.site.companion("prometheus")
         yield dashboards.of_all(metrics=prometheus is not None and prometheus.ref.client == SHARED)
 
@@ -166,13 +169,15 @@ class GrafanaBoards(Part):
             receiver = contact_name(self._owner) if named else None
             uids = self._uids()
             wanted = alerts.rules_of(self._scope, Limits.of(self.site))
-            return {rule.name: alerts.to_json(rule, self._scope, self._folder_uid, uids, receiver) for rule in wanted}
+            return {
+                rule.name: alert_json.to_json(rule, self._scope, self._folder_uid, uids, receiver) for rule in wanted
+            }
 
         return AlertRules(client, self._owner, self._scope.component, self._folder_uid, rules)
 
     def _rule_titles(self) -> tuple[str, ...]:
         wanted = alerts.rules_of(self._scope, Limits.of(self.site))
-        return tuple(alerts.title_of(rule, self._scope) for rule in wanted)
+        return tuple(alert_json.title_of(rule, self._scope) for rule in wanted)
 
     def _names_receivers(self, client: Grafana) -> bool:
         return self.site.context.connection(client.where, Alerting(client.calls).names_receivers, "names receivers")

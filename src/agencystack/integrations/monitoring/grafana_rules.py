@@ -9,7 +9,7 @@ from agencystack.components.grafana import Alerting, Grafana
 from agencystack.engine.integration import Blocked
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields, Value, digest
-from agencystack.integrations.monitoring.alerts import LABEL
+from agencystack.integrations.monitoring.alert_json import LABEL
 
 RULES = "alert rules of "
 Rules = Mapping[str, Mapping[str, Any]]

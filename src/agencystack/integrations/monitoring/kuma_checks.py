@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from agencystack.components.mail import USUAL_WAYS
 from agencystack.engine.integration import Site
 from agencystack.engine.values import Fields
 from agencystack.integrations import products
+from agencystack.integrations.monitoring import bridge_watch
 from agencystack.integrations.monitoring.health import HealthTarget, health_url
 from agencystack.stack.products import Mailu
 
@@ -17,6 +18,7 @@ INTERVAL, RETRY_INTERVAL, RETRIES = 60, 30, 2
 """A minute, and half a minute twice more before people are told: a restart is no outage."""
 
 SMTP, IMAPS = 25, 993
+BRIDGE_WORKS = '"status":"ok"'
 WITH_BACKGROUND = ("wordpress", "erpnext")
 """Products whose health, where they tell it, has more to say than that pages are answered."""
 
@@ -64,6 +66,17 @@ def _checks(site: Site) -> Iterator[Check]:
         yield _check(site, "health", " health", lambda: _all_well(health_url(site)), web=True, public=False)
     if name == "mailu":
         yield from _mail_ports(site)
+    if name == bridge_watch.APPLICATION and bridge_watch.is_watched(site):
+        yield from _bridge(site)
+
+
+def _bridge(site: Site) -> Iterator[Check]:
+    """Yield the check of the client's data bridge, where Uptime Kuma reaches it: it works, and some worker lives."""
+    kuma = site.companion("uptime-kuma")
+    url = bridge_watch.address(site.bridge, kuma) if site.bridge is not None and kuma is not None else None
+    if url:
+        check = _check(site, "bridge", " data bridge", lambda: _web(f"{url}/health", BRIDGE_WORKS), public=False)
+        yield replace(check, mark=f"{site.client}/agencystack/bridge", name=f"{site.client} data bridge")
 
 
 def _mail_ports(site: Site) -> Iterator[Check]:

@@ -31,11 +31,13 @@ class Target:
         ref: whose they are.
         url: as Alloy reaches it, with its path.
         login: who asks, where it wants to know.
+        of_clients: each number says itself which client it is of.
     """
 
     ref: ComponentRef
     url: str
     login: Login | None = None
+    of_clients: bool = False
 
 
 def metrics_targets(site: Site, folder: str) -> Iterator[Target]:
@@ -92,6 +94,7 @@ def scraping(targets: Iterable[Target], receiver: str) -> Iterator[str]:
     for number, target in enumerate(targets, 1):
         again = (str(number),) if number > 1 else ()
         address = urlsplit(target.url)
+        honest = "\n\thonor_labels    = true" if target.of_clients else ""
         yield f"""prometheus.scrape {quoted(identifier(target.ref.client, target.ref.name, *again))} {{
 \ttargets = [{{
 \t\t"__address__" = {quoted(address.netloc)},
@@ -102,7 +105,7 @@ def scraping(targets: Iterable[Target], receiver: str) -> Iterator[str]:
 \tjob_name        = {quoted(JOB)}
 \tscheme          = {quoted(address.scheme)}
 \tmetrics_path    = {quoted(address.path or "/metrics")}
-\tscrape_interval = {quoted(MINUTE)}{basic_auth(target.login, 1)}
+\tscrape_interval = {quoted(MINUTE)}{honest}{basic_auth(target.login, 1)}
 }}
 """
 

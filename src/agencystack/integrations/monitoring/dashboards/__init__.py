@@ -16,7 +16,7 @@ from agencystack.integrations.monitoring.dashboards import (
     rows,
     wordpress,
 )
-from agencystack.integrations.monitoring.dashboards.model import Board, Row, Scope
+from agencystack.integrations.monitoring.dashboards.model import Board, Row, Scope, Source
 
 TAG = "agencystack"
 LONGEST_UID = 40
@@ -64,14 +64,21 @@ def of_component(scope: Scope) -> Board:
     )
 
 
-def of_owner(owner: str, title: str, *, metrics: bool) -> Board:
-    """Return the overview of a client, or of what all share."""
+def of_owner(owner: str, title: str, *, metrics: bool, bridge: Source | None = None) -> Board:
+    """Return the overview of a client, or of what all share.
+
+    Args:
+        owner: whose.
+        title: its name for people.
+        metrics: there is a Prometheus to ask too.
+        bridge: the store that hears of the client's data bridge.
+    """
     return Board(
         uid_of(owner, "overview"),
         f"Overview ({title})",
         "Where to look first.",
         tags_of(owner),
-        overview.of_owner(owner, metrics=metrics),
+        overview.of_owner(owner, metrics=metrics, bridge=bridge),
     )
 
 

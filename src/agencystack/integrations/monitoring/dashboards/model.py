@@ -131,12 +131,14 @@ class Scope:
         title: its name for people.
         component: the application.
         metrics: there is a Prometheus to ask too.
+        bridge: the store that hears of the client's data bridge.
     """
 
     owner: str
     title: str
     component: str
     metrics: bool = False
+    bridge: Source | None = None
 
     @property
     def logs(self) -> Logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agencystack.integrations.monitoring.dashboards import bridge as data_bridge
 from agencystack.integrations.monitoring.dashboards import logql, rows
 from agencystack.integrations.monitoring.dashboards.logql import Logs
 from agencystack.integrations.monitoring.dashboards.model import Choice, Kind, Panel, Query, Row, Source, number
@@ -10,10 +11,11 @@ CHECKS = Query("min by (monitor_name) (monitor_status)", "{{monitor_name}}", Sou
 """Uptime Kuma's own metric: 1 up, 0 down, 2 waiting, 3 in maintenance."""
 
 
-def of_owner(owner: str, *, metrics: bool) -> tuple[Row, ...]:
+def of_owner(owner: str, *, metrics: bool, bridge: Source | None) -> tuple[Row, ...]:
     """Return the rows of one client's overview."""
     logs = Logs(owner)
-    return (_numbers(logs), _by(logs, "component"), *_checks(metrics=metrics), _latest(logs))
+    shown = (*data_bridge.rows_of(owner, bridge), *_checks(metrics=metrics))
+    return (_numbers(logs), _by(logs, "component"), *shown, _latest(logs))
 
 
 def of_all(*, metrics: bool) -> tuple[Row, ...]:
