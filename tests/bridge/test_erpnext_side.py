@@ -319,6 +319,9 @@ def test_unreachable_forbidden_and_absent_are_three_answers(plain: Site) -> None
 # What answers mean. ---------------------------------------------------------------------------------------------------
 
 
+UNIQUE = json.dumps([json.dumps({"message": "Item Code must be unique"})])
+
+
 @pytest.mark.parametrize(
     ("answer", "result"),
     [
@@ -337,6 +340,8 @@ def test_unreachable_forbidden_and_absent_are_three_answers(plain: Site) -> None
         (Answer(417, {"exc_type": "TimestampMismatchError"}), Result.STALE),
         (Answer(500, {"exc_type": "AttributeError", "exception": "AttributeError: x"}), Result.REFUSED),
         (Answer(500, {"exc_type": "DataError", "exception": "pymysql.err.DataError: (1406, 'x')"}), Result.REFUSED),
+        (Answer(404, {"exc_type": "DoesNotExistError", "exception": "x"}), Result.REFUSED),
+        (Answer(404, {"exc_type": "DoesNotExistError", "_server_messages": UNIQUE}), Result.LATER),
         (Answer(500, {"exc_type": "QueryDeadlockError", "exception": "x"}), Result.LATER),
         (Answer(500, {"exc_type": "OperationalError", "exception": "x: (1205, 'Lock wait')"}), Result.LATER),
         (Answer(500, {"exc_type": "OperationalError", "exception": "x: (1054, 'column')"}), Result.REFUSED),

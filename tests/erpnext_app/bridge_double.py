@@ -93,6 +93,10 @@ class DuplicateEntryError(Exception):
     """Frappe's."""
 
 
+class DoesNotExistError(ValidationError):
+    """Frappe's."""
+
+
 class BridgeDouble:
     """Frappe as a test of the bridge sees it."""
 
@@ -111,6 +115,7 @@ class BridgeDouble:
             TimestampMismatchError=TimestampMismatchError,
             UniqueValidationError=UniqueValidationError,
             DuplicateEntryError=DuplicateEntryError,
+            DoesNotExistError=DoesNotExistError,
             logger=lambda name: SimpleNamespace(exception=self.lost.append),
             clear_messages=lambda: None,
             get_message_log=list,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.erpnext_app.bridge_double import (
     BridgeDouble,
+    DoesNotExistError,
     QueryDeadlockError,
     QueryTimeoutError,
     TimestampMismatchError,
@@ -147,10 +148,23 @@ def failing(why: Exception) -> Callable[[], Any]:
     return fail
 
 
+def crossed() -> Exception:
+    """Return what ERPNext raises where another order has just made the Bin of the same new Item."""
+    try:
+        try:
+            raise UniqueValidationError("Item Code must be unique")
+        except UniqueValidationError:
+            raise DoesNotExistError("no Bin")  # noqa: B904 - as ERPNext does
+    except DoesNotExistError as why:
+        return why
+
+
 @pytest.mark.parametrize(
     ("why", "result"),
     [
         (ValidationError("no"), "refused"),
+        (DoesNotExistError("Item A not found"), "refused"),
+        (crossed(), "later"),
         (TimestampMismatchError("old"), "stale"),
         (QueryTimeoutError("1205"), "later"),
         (KeyError("x"), "refused"),

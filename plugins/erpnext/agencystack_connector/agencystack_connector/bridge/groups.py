@@ -96,7 +96,7 @@ class _Batch:
 		except frappe.TimestampMismatchError as why:
 			self._back(one, work.failed(STALE, why))
 		except Exception as why:  # noqa: BLE001 - whatever ERPNext raises says no to this group alone
-			self._back(one, self._twin(one, why) or work.failed(REFUSED, why))
+			self._back(one, self._twin(one, why) or work.failed(LATER if _crossed(why) else REFUSED, why))
 		finally:
 			frappe.clear_messages()
 
@@ -127,6 +127,15 @@ class _Batch:
 			for lost in self.open:
 				self.saved[lost.token] = Saved(LATER, kind=type(why).__name__, message=str(why))
 		self.open, self.since = [], time.monotonic()
+
+
+def _crossed(why: Exception) -> bool:
+	"""Tell whether another transaction has just made what this one was making, too.
+
+	ERPNext then looks for the other's document, which this transaction cannot see yet: two orders of a new Item, at
+	once, both make its Bin (erpnext/stock/utils.py, ``_create_bin``).
+	"""
+	return isinstance(why, frappe.DoesNotExistError) and isinstance(why.__context__, frappe.UniqueValidationError)
 
 
 class _Work:

@@ -14,6 +14,7 @@ LONGEST = 500
 _BUSY_KINDS = frozenset({"QueryDeadlockError", "QueryTimeoutError", "DocumentLockedError", "InReadOnlyMode"})
 # Lost connection, too many connections, lock wait timeout, deadlock, and InnoDB's snapshot conflict.
 _BUSY_NUMBERS = re.compile(r"\((?:1020|1040|1205|1213|2006|2013),")
+_UNIQUE = "must be unique"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ def verdict(answer: Answer, doctype: str = "", name: str = "") -> Verdict:
         # A proxy's 502 or 504, a page, a bare 500: whatever ERPNext did with the request, it did not say.
         return Verdict(Result.UNKNOWN, message=f"answered {answer.status} without saying what became of the request")
     if kind in _BUSY_KINDS or (answer.status == 500 and _BUSY_NUMBERS.search(refusal.exception)):
+        return Verdict(Result.LATER, kind, message, answer.after)
+    if kind == "DoesNotExistError" and _UNIQUE in message:
+        # Another request has just made what this one was making, too, and ERPNext cannot see it yet: the Bin of an Item
+        # in two orders at once (erpnext/stock/utils.py, _create_bin).
         return Verdict(Result.LATER, kind, message, answer.after)
     if kind == "TimestampMismatchError":
         return Verdict(Result.STALE, kind, message)
