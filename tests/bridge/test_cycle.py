@@ -304,6 +304,19 @@ def test_an_unknown_update_is_no_edit_of_the_other_side(world: World) -> None:
     assert world.ec.here()[e]["name"] == world.wc.here()[w]["name"] == "second"
 
 
+def test_an_edit_made_after_an_unknown_update_is_an_edit(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada", phone="1"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.w.faults["update", "customer"] = Outcome("", Result.UNKNOWN, message="happened")
+    world.ec.edit(e, name="of ERPNext, its owner", phone="2")
+    world.bridge.run()
+    assert world.wc.here()[w]["name"] == "of ERPNext, its owner"
+    world.wc.edit(w, name="since then")
+    world.settle()
+    assert world.ec.here()[e]["name"] == world.wc.here()[w]["name"] == "since then"
+
+
 def test_a_stale_record_is_looked_at_again_at_once(world: World) -> None:
     w = world.wc.make(**world.customer(name="Ada"))
     world.settle()

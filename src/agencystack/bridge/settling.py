@@ -31,7 +31,8 @@ def settle_creations(context: Context, batch: Batch) -> None:
 def settle_updates(key: Key) -> None:
     """Take as agreed what updates without a known end have plainly left on their side.
 
-    Without this, our own write would look like an edit there, and fight with a real edit made here meanwhile.
+    Without this, our own write would look like an edit there, and fight with a real edit made here meanwhile. One field
+    that shows what was sent tells that all of it happened: another value beside it is an edit made there since then.
     A field that has an algebra of its own, or that was written to both sides, is left to the merge.
     """
     for one in key.operations:
@@ -40,9 +41,16 @@ def settle_updates(key: Key) -> None:
         elsewhere = {name for other in key.operations if other.side is not one.side for name in other.fields}
         alone = [rule.name for rule in key.entity.fields if rule.join is None and rule.name not in elsewhere]
         now = key.merged[one.side].fields
-        for name in alone:
-            if name in one.fields and name in one.across and name in now and same(now[name], one.fields[name]):
-                key.base = {**key.base, name: _agreed(one.side, now[name], one.across[name])}
+        sent = [name for name in alone if name in one.fields and name in one.across and name in now]
+        before = {name: key.base[name].on(one.side) for name in sent if name in key.base}
+        happened = any(
+            same(now[name], one.fields[name]) and not (name in before and same(before[name], one.fields[name]))
+            for name in sent
+        )
+        for name in sent:
+            edited = happened and not (name in before and same(now[name], before[name]))
+            if edited or same(now[name], one.fields[name]):
+                key.base = {**key.base, name: _agreed(one.side, one.fields[name], one.across[name])}
 
 
 def _agreed(side: SideName, here: Value, across: Value) -> Agreed:
