@@ -44,7 +44,9 @@ class Host:
         folder: an empty folder.
         shared: components of all clients, as in ``stack.yaml``.
         clients: components of each client.
+        told: settings of monitoring, by application.
         secrets: values of the environment that references lead to.
+        bridge: where the data bridge listens, as in ``stack.yaml``; each client then shares its pages.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Host:
     clients: dict[str, dict[str, dict[str, Any]]]
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    bridge: Mapping[str, Any] | None = None
 
     @property
     def home(self) -> Home:
@@ -63,10 +66,13 @@ class Host:
                 "domain": f"{name}.example",
                 "components": components,
                 "integrations": {"monitoring": self.told},
+                "data_bridge": {"entities": {"page": {"direction": "both"}}} if self.bridge else None,
             }
             for name, components in self.clients.items()
         }
-        return Stack.model_validate({"version": 1, "shared": {"components": self.shared}, "clients": clients})
+        return Stack.model_validate(
+            {"version": 1, "bridge": self.bridge, "shared": {"components": self.shared}, "clients": clients}
+        )
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import httpx
 import pytest
 
+from agencystack.bridge.logbook import kept
+from agencystack.bridge.logbook import told as state_told
+from agencystack.bridge.metrics import CONTENT_TYPE, Count, exposition
 from agencystack.components.loki import Entry, Loki
 from agencystack.engine.planning import Status
 from agencystack.logs import alloy as rules
@@ -244,6 +248,92 @@ def test_a_log_that_is_not_where_it_is_said_to_be_is_told(watched: Watched, monk
     watched.host.clients[client_of(watched)]["wordpress"]["logs"] = [{"stream": "access", "file": "/nowhere/x.log"}]
     [result] = watched.host.integrate()
     assert "not in Loki after 0 s; Alloy sees no /nowhere/x.log" in result.reason
+
+
+def test_the_bridge_s_log_and_its_numbers_arrive_under_its_clients(watched: Watched) -> None:
+    client, told, written = client_of(watched), Event(), b""
+    count = Count(client, True, False, 3, 1, 61.5, 2, 1, 7.0, 40, 5)
+
+    class Both(BaseHTTPRequestHandler):
+        """The bridge's numbers, and a Prometheus that takes what is written."""
+
+        def do_GET(self) -> None:
+            body = exposition([count], ["one"]).encode() if self.path == "/metrics" else b""
+            self.send_response(200)
+            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            nonlocal written
+            written += unsnapped(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Both)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    here = f"127.0.0.1:{server.server_port}"
+    watched.host.bridge = {"url": "https://bridge.agency.example", "listen": here}
+    watched.host.shared["prometheus"] = {"url": f"http://{here}"}
+    try:
+        assert [result.status for result in watched.host.integrate()] == [Status.APPLIED]
+        assert changed(watched.host.integrate()) == []
+        with kept(watched.host.home.log_dir / "bridge", "host-1-abc"), given([count], told):
+            assert told.wait(10)
+        state = '{client="shared", component="agencystack", stream="bridge"} | verdict="state"'
+        [entry, *_] = watched.arrived(f'{state} | pairing="{client}"')
+        assert json.loads(entry.line)["oldest"] == 61.5
+        # Alloy scrapes once a minute, and begins at a moment of its own.
+        wait_for(lambda: b"agencystack_bridge_oldest_seconds" in written, 100)
+        for name, value in (("client", client), ("component", "agencystack")):
+            assert (
+                b"\n" + bytes([len(name)]) + name.encode() + b"\x12" + bytes([len(value)]) + value.encode() in written
+            )
+        assert b"exported_client" not in written
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def given(counts: list[Count], asked: Event) -> Iterator[None]:
+    """Have the bridge tell these counts; ``asked`` is set when it did so twice."""
+    times = iter(range(100))
+
+    def found() -> list[Count]:
+        if next(times) == 2:
+            asked.set()
+        return counts
+
+    with state_told(found, lambda: 1, every=0.05):
+        yield
+
+
+def unsnapped(data: bytes) -> bytes:
+    """Return what a block of Snappy holds (google/snappy, format_description.txt)."""
+    at = next(place for place, byte in enumerate(data) if byte < 0x80) + 1
+    out = bytearray()
+    while at < len(data):
+        tag, at = data[at], at + 1
+        if tag & 3 == 0:
+            length, more = (tag >> 2) + 1, max(0, (tag >> 2) - 59)
+            if more:
+                length, at = int.from_bytes(data[at : at + more], "little") + 1, at + more
+            out += data[at : at + length]
+            at += length
+            continue
+        if tag & 3 == 1:
+            length, offset, at = (tag >> 2 & 7) + 4, (tag >> 5) << 8 | data[at], at + 1
+        else:
+            wide = 2 if tag & 3 == 2 else 4
+            length, offset, at = (tag >> 2) + 1, int.from_bytes(data[at : at + wide], "little"), at + wide
+        for _ in range(length):
+            out.append(out[-offset])
+    return bytes(out)
 
 
 def test_a_client_that_leaves_takes_its_file_along_and_nothing_else(watched: Watched) -> None:
