@@ -6,13 +6,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import log_rules, nothing_to_do, single_sign_on
+from benchmarks import (
+    bridge_backfill,
+    bridge_delay,
+    bridge_idle,
+    bridge_memory,
+    bridge_workers,
+    log_rules,
+    nothing_to_do,
+    single_sign_on,
+)
 from benchmarks.many_clients import Cost, compare, cost
 from benchmarks.measured import CannotMeasure, Measured
 from benchmarks.stack import bench_stack
@@ -21,7 +30,15 @@ RESULTS = Path(__file__).with_name("results.json")
 CLIENTS = (1, 10, 100)
 SSO = "sso"
 LOGS = "logs"
-ALL = (*map(str, CLIENTS), SSO, LOGS)
+BRIDGE: Mapping[str, tuple[str, Callable[[], Iterator[Measured]]]] = {
+    "bridge-idle": ("what an idle bridge costs, and how a difference is found ...", bridge_idle.measure),
+    "bridge-memory": ("memory with very many links ...", bridge_memory.measure),
+    "bridge-delay": ("how long a change takes to the other side ...", bridge_delay.measure),
+    "bridge-backfill": ("a backfill beside a bare loader, and a loop inside the product ...", bridge_backfill.measure),
+    "bridge-workers": ("1, 2 and 4 workers on eight pairings ...", bridge_workers.measure),
+}
+OTHERS = (SSO, LOGS, *BRIDGE)
+ALL = (*map(str, CLIENTS), *OTHERS)
 
 
 def show(found: Sequence[Measured]) -> None:
@@ -57,8 +74,18 @@ def _log_rules(notes: Console) -> Iterator[Measured]:
     yield from log_rules.measure()
 
 
+def _bridge(word: str) -> Callable[[Console], Iterator[Measured]]:
+    doing, measure = BRIDGE[word]
+
+    def measured(notes: Console) -> Iterator[Measured]:
+        notes.print(f"data bridge: {doing}")
+        yield from measure()
+
+    return measured
+
+
 def main(argv: Sequence[str]) -> int:
-    """Measure e-mail for each number of clients in ``argv``, logins for ``sso``, log rules for ``logs``.
+    """Measure what ``argv`` names: e-mail for a number of clients, ``sso``, ``logs``, ``bridge-idle`` and so on.
 
     Returns:
         The exit code.
@@ -66,9 +93,10 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _end)  # so that a sandbox is taken down then, too
     notes = Console(stderr=True)
     words = argv or ALL
-    found = list(_email([int(word) for word in words if word not in {SSO, LOGS}], notes))
+    found = list(_email([int(word) for word in words if word not in OTHERS], notes))
     skipped: list[str] = []
     others: dict[str, Callable[[Console], Iterator[Measured]]] = {SSO: _single_sign_on, LOGS: _log_rules}
+    others |= {word: _bridge(word) for word in BRIDGE}
     for word, measure in others.items():
         try:
             found += measure(notes) if word in words else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,10 @@ from agencystack.bridge.record import SideName
 from benchmarks.bridge_ground import Ground, bridge, ground, sharing
 from benchmarks.bridge_products import PASSWORD
 from benchmarks.measured import Measured
+from benchmarks.sizes import sized
 
 ENTITY = "product"
-RECORDS = int(os.environ.get("AGENCYSTACK_BENCH_RECORDS", "600"))
+RECORDS = sized(600, 3000)
 CLIENTS = 4
 """Of the bare loader: with four each product is busy, more change nothing (facts: 1 and 4 clients were measured)."""
 OF_THE_LOADER, OF_THE_LOOP = 0.9, 0.8

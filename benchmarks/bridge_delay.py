@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -16,8 +15,9 @@ from benchmarks.bridge_ground import Ground, bridge, ground, sharing
 from benchmarks.bridge_products import PASSWORD
 from benchmarks.bridge_serving import Installation, installation, percentile
 from benchmarks.measured import Measured
+from benchmarks.sizes import sized
 
-CHANGES = int(os.environ.get("AGENCYSTACK_BENCH_CHANGES", "24"))
+CHANGES = sized(24, 100)
 HALF, MOST = 0.3, 1.0
 MORE_THAN_A_POLL = 1.0
 PATIENCE = 30.0

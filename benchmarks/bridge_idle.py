@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -14,7 +13,7 @@ from agencystack.bridge.record import SideName
 from benchmarks.bridge_many import Linked, linked, made_one
 from benchmarks.measured import Measured
 
-COUNTS = tuple(map(int, os.environ.get("AGENCYSTACK_BENCH_LINKS", "1000,10000,100000").split(",")))
+COUNTS = (1_000, 10_000, 100_000)
 LOOKS = 40
 MOST_REQUESTS = 2
 NOISE = 1.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -14,8 +13,9 @@ from agencystack.bridge.record import SideName
 from benchmarks.bridge_many import linked, made_one
 from benchmarks.measured import CannotMeasure, Measured
 from benchmarks.postgres import postgres
+from benchmarks.sizes import sized
 
-LINKS = int(os.environ.get("AGENCYSTACK_BENCH_MANY", "100000"))
+LINKS = sized(100_000, 1_000_000)
 MOST_MB = 250
 _CHANGED = 1000
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.bridge_serving import free_port
 from benchmarks.measured import CannotMeasure
@@ -34,7 +35,9 @@ def postgres() -> Iterator[str]:
         making = ["initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
         _run(programs[-1], making, identity)
         running = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "max_connections=200"]
-        server = subprocess.Popen([programs[-1] / "postgres", *running], stderr=subprocess.DEVNULL, **identity)
+        server = subprocess.Popen(
+            [str(programs[-1] / "postgres"), *map(str, running)], stderr=subprocess.DEVNULL, **identity
+        )
         try:
             _wait(programs[-1], port)
             yield f"postgresql+psycopg://bridge@127.0.0.1:{port}/postgres"
@@ -43,7 +46,7 @@ def postgres() -> Iterator[str]:
             server.wait(timeout=START_SECONDS)
 
 
-def _identity(folder: Path) -> dict[str, object]:
+def _identity(folder: Path) -> dict[str, Any]:
     """Return how the server is run: not as root, who may not."""
     if os.geteuid() != 0:
         return {}
@@ -53,14 +56,14 @@ def _identity(folder: Path) -> dict[str, object]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
 
 
-def _run(programs: Path, words: list[object], identity: dict[str, object]) -> None:
+def _run(programs: Path, words: list[object], identity: dict[str, Any]) -> None:
     command = [str(programs / str(words[0])), *map(str, words[1:])]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **identity)
 
 
 def _wait(programs: Path, port: int) -> None:
     until = time.monotonic() + START_SECONDS
-    ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     while subprocess.run(ready, check=False).returncode:
         if time.monotonic() > until:
             raise RuntimeError("PostgreSQL did not start")
