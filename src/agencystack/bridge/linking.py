@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import Context
-from agencystack.bridge.matching import NEW, MatchKind, candidates, decide
+from agencystack.bridge.matching import NEW, FindsMany, Match, MatchKind, candidates, decide
 from agencystack.bridge.planning import UNSOLVED, about, patience
 from agencystack.bridge.record import Fields, Presence, Ref, SideName, Value
 from agencystack.bridge.references import Known, across, named
@@ -101,8 +101,11 @@ def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: li
     well(context, other)
     with context.store.reading(context.pairing) as transaction:
         links = transaction.links.of_records(other, entity, [id_ for ids in answers for id_ in ids])
-    for key, ids in zip(keys, answers, strict=True):
-        match = decide(rules, side, ids, links, _decision(key))
+    matches = [decide(rules, side, ids, links, _decision(key)) for key, ids in zip(keys, answers, strict=True)]
+    twins = _twins(context, side, keys, matches)
+    for key, ids, match in zip(keys, answers, matches, strict=True):
+        if key.name in twins:
+            match = replace(match, kind=MatchKind.AMBIGUOUS)
         if match.kind is MatchKind.LINK and key.link is not None:
             key.end(Again("linked", counts=False))
             found.matched.append(key.link.completed(other, match.candidates[0]))
@@ -119,6 +122,22 @@ def _match(context: Context, batch: Batch, side: SideName, entity: str, keys: li
             found.awaited |= {(other, entity, id_) for id_ in ids}
         else:
             key.end()
+
+
+def _twins(context: Context, side: SideName, keys: list[Key], matches: list[Match]) -> set[str]:
+    """Return the keys that are not the only ones to claim their match: two Customers with the e-mail of one user."""
+    form = context.form(side, keys[0].entity.name) if keys else None
+    claiming = [
+        key
+        for key, match in zip(keys, matches, strict=True)
+        if match.kind is MatchKind.LINK and key.link is None and _decision(key) is None
+    ]
+    if not claiming or not isinstance(form, FindsMany):
+        return set()
+    alike = form.candidates_of([key.seen[side].fields for key in claiming])
+    with context.store.reading(context.pairing) as transaction:
+        links = transaction.links.of_records(side, keys[0].entity.name, [id_ for ids in alike for id_ in ids])
+    return {key.name for key, ids in zip(claiming, alike, strict=True) if {*ids} - {*links} - {key.seen[side].id}}
 
 
 def _asked(context: Context, side: SideName, keys: list[Key], found: Found) -> tuple[list[Key], list[Fields]]:

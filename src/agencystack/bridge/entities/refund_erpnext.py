@@ -96,6 +96,7 @@ class RefundOnErpNext(WaitingErpNextForm):
             return ()
         fields = operation.fields
         order = order_named(fields, self._orders)
+        _guard_amount(fields, order)
         if not self.accounting.submit:
             return [self._payment(fields, order, references=[])]
         invoices = [one.name for one in self._invoices.get(str(order["name"]), ()) if one.submitted]
@@ -183,3 +184,18 @@ class RefundOnErpNext(WaitingErpNextForm):
         for one in found:
             sums[str(one["sales_invoice_item"])] = sums.get(str(one["sales_invoice_item"]), 0) - float(one["qty"])
         return sums
+
+
+def _guard_amount(fields: Fields, order: Document) -> None:
+    """Let a refund wait that is larger than all that was ordered.
+
+    Raises:
+        Waits: it is.
+    """
+    amount = normal.number(fields["amount"]) or 0
+    ordered = normal.number(order.get("rounded_total") or order.get("grand_total")) or 0
+    if ordered and amount > ordered and fields["currency"] == order.get("currency"):
+        raise Waits(
+            f"{fields['amount']} {fields['currency']} were given back for {order['name']}, which came to {ordered}",
+            "correct or delete the refund in the shop, or enter it in ERPNext by hand",
+        )

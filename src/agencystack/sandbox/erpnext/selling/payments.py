@@ -7,6 +7,7 @@ from agencystack.sandbox.erpnext.errors import invalid
 from agencystack.sandbox.erpnext.selling.invoices import invoice_status
 from agencystack.sandbox.erpnext.selling.money import rounded
 from agencystack.sandbox.erpnext.selling.naming import give_back, named
+from agencystack.sandbox.erpnext.selling.settings import require_year
 from agencystack.sandbox.erpnext.store import Document
 from agencystack.sandbox.erpnext.work import Work
 
@@ -96,6 +97,7 @@ def _check_reference(work: Work, payment: Document, row: Document) -> None:
 
 
 def _submitted(work: Work, payment: Document) -> None:
+    require_year(work, str(payment["posting_date"])[:10], str(payment["company"]))
     for row in payment["references"]:
         row["outstanding_amount"] = rounded(row["outstanding_amount"] - row["allocated_amount"])
     work.transaction.put({key: value for key, value in payment.items() if not key.startswith("__")})
