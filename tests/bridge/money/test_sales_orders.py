@@ -229,15 +229,17 @@ def test_a_draft_somebody_types_in_erpnext_is_no_order_yet() -> None:
     assert erp.form.read(["SO-1"])["SO-1"].presence is Presence.PRESENT
 
 
-def test_what_another_company_sells_is_none_of_the_shops() -> None:
+def test_what_another_company_sells_or_another_shop_sent_is_none_of_the_shops() -> None:
     erp = Bookkeeping()
     sold = {"docstatus": 1, "items": [], "currency": "CHF"}
     erp.books.tables["Sales Order"] = {
         "SO-1": {"name": "SO-1", "company": "Lab GmbH", **sold},
         "SO-2": {"name": "SO-2", "company": "Other GmbH", **sold},
+        "WC-other-7": {"name": "WC-other-7", "company": "Lab GmbH", "agencystack_token": "0" * 32, **sold},
+        "WC-shop-7": {"name": "WC-shop-7", "company": "Other GmbH", "agencystack_token": "1" * 32, **sold},
     }
-    read = erp.form.read(["SO-1", "SO-2"])
-    assert (read["SO-1"].presence, read["SO-2"].presence) == (Presence.PRESENT, Presence.GONE)
+    read = erp.form.read(["SO-1", "SO-2", "WC-other-7", "WC-shop-7"])
+    assert [name for name, one in read.items() if one.presence is Presence.PRESENT] == ["SO-1", "WC-shop-7"]
     assert list(erp.form.which) == [("company", "=", "Lab GmbH")]
 
 

@@ -86,11 +86,12 @@ class OrderOnErpNext(WaitingErpNextForm):
     def presence(self, native: Native) -> Presence:
         """Return whether an order is there: a draft somebody types in ERPNext is none yet, a cancelled one is still.
 
-        An amendment stands for the document it amends, not for itself. What another company of the same ERPNext sells
-        is no business of this shop.
+        An amendment stands for the document it amends, not for itself. What another company of the same ERPNext sells,
+        or another shop sent to it, is no business of this shop.
         """
         document = native.document
-        if not born_in_shop(document) and document.get("company") != self.accounting.company:
+        theirs = born_in_shop(document) or document.get("company") != self.accounting.company
+        if theirs and not self._shop_id(document):
             return Presence.GONE
         if document.get("amended_from") and not document.get(STANDS_FOR):
             return Presence.GONE
