@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -111,5 +110,5 @@ def _loaded(over: Ground, to: SideName, written: Sequence[tuple[str, str, str]])
         with ThreadPoolExecutor(CLIENTS) as pool:
             # What others refer to comes first: Items before their prices.
             for path in dict.fromkeys(path for _, path, _ in written):
-                list(pool.map(send, itertools.filterfalse(lambda one, path=path: one[1] != path, written)))
+                list(pool.map(send, [one for one in written if one[1] == path]))
         return time.perf_counter() - began

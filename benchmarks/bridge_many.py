@@ -135,7 +135,7 @@ class Many(httpx.BaseTransport):
         return {"documents": {name: self._document(_number(name)) for name in asked["names"]}}
 
     def _select(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        wanted = next((one[-1] for one in asked["filters"] if one[0] == "item_code"), [])
+        wanted: Sequence[str] = next((one[-1] for one in asked["filters"] if one[0] == "item_code"), ())
         if asked["doctype"] != "Item Price":
             return {"rows": []}
         return {"rows": [{**self.like.price, "item_code": name} for name in wanted]}
