@@ -33,8 +33,19 @@ class ConnectorApp(Resource):
         self._app, self._bench = app, bench
 
     def read(self) -> Reading:
-        """Return the version that is installed."""
+        """Return the version that is installed.
+
+        Raises:
+            Manual: it is missing or an older one, and nothing says how to get to the bench.
+        """
         version = self._app.version()
+        if version != app_version() and self._bench is None:
+            raise Manual(
+                f"our app {APP} is {'missing' if version is None else f'version {version}'}, {app_version()} is wanted, "
+                "and stack.yaml does not say how to get to the bench",
+                component=self.component,
+                remedy=STEPS,
+            )
         return ABSENT if version is None else Reading({"version": version})
 
     def wanted(self) -> Fields:
@@ -42,16 +53,10 @@ class ConnectorApp(Resource):
         return {"version": app_version()}
 
     def write(self, change: Change) -> None:
-        """Install or update it, or tell a person how."""
-        if self._bench is None:
-            has = "is missing" if change.live.absent else "is an older one"
-            raise Manual(
-                f"our app {APP} {has}, and stack.yaml does not say how to get to the bench",
-                component=self.component,
-                remedy=STEPS,
-            )
-        self._bench.install(first=change.live.absent)
-        self._app.forget()
+        """Install or update it."""
+        if self._bench is not None:
+            self._bench.install(first=change.live.absent)
+            self._app.forget()
 
     def remove(self, live: Reading, before: Image) -> str:
         """Take it out of the site."""

@@ -15,3 +15,11 @@ class TestConforms(ConformanceSuite):
     @pytest.fixture
     def bench(self, make: Made) -> Bench:
         return make()
+
+
+class TestConformsWithoutTheApp(ConformanceSuite):
+    """By ERPNext's REST interface alone, as a user of its own."""
+
+    @pytest.fixture
+    def bench(self, make: Made) -> Bench:
+        return make(connector_app=False)

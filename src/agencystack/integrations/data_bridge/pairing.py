@@ -73,6 +73,8 @@ class Pairing(Resource):
         fields = _shown(self._wanted.accesses())
         for side in self._wanted.signing():
             fields[f"{side}_keys"] = fields[f"{side}_keys"] or Marker.PENDING
+        for side in set(SideName) - self._wanted.signing():
+            fields[f"{side}_credential"] = fields[f"{side}_credential"] or Marker.PENDING
         return {**fields, "sharing": self._ceiling(), "at work": True}
 
     def write(self, change: Change) -> None:
@@ -144,6 +146,12 @@ class WorkersKeys:
         """Return them, newest first; none while the pairing is not set up."""
         access = self._place.keyring.get(self._client, self._side)
         return tuple(BridgeKey(key.id, key.secret) for key in access.keys) if access else ()
+
+    def take_credential(self, user: str, password: Secret) -> None:
+        """Know who the workers are to a side without plugin or app."""
+        access = self._place.keyring.get(self._client, self._side)
+        if access is not None:
+            self._place.keyring.put(self._client, self._side, replace(access, user=user, password=password))
 
     def take(self, keys: Sequence[BridgeKey]) -> None:
         """Know these keys and no other."""

@@ -9,6 +9,7 @@ from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
 from agencystack.components.erpnext.books import ErpNextBooks
 from agencystack.components.erpnext.bridge import knows_bridge
+from agencystack.components.erpnext.without_app import ApiUser, CustomFields
 from agencystack.components.wordpress import SITE, Carrier
 from agencystack.engine.context import Component
 from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
@@ -29,6 +30,8 @@ from agencystack.integrations.data_bridge.pairing import Pairing, Wanted, Worker
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
+from agencystack.integrations.data_bridge.unit import USER
+from agencystack.integrations.data_bridge.without_app import BridgeFields, BridgeUser, UserKey
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
@@ -40,6 +43,9 @@ WITHOUT_APP = (
     "without our app agencystack_connector 0.3.0 or later in ERPNext the bridge asks it for changes every half minute, "
     "writes one document a request, and cannot join several in one transaction (docs/data-bridge.md)"
 )
+
+APP_WANTED = "erpnext_app"
+"""The setting by which a client's ERPNext stays without our app: false."""
 
 TRIPS = {
     "customer": "a customer there and back",
@@ -76,10 +82,12 @@ class WordPressWithErpNext(Integration):
         shares, place = _shares(site), place_of(site)
         yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
         erpnext = products.erpnext(_erpnext(site), site.context)
-        app = installed_app(_erpnext(site), site.context)
-        yield ConnectorApp(erpnext, app, bench_of(_erpnext(site), site.context))
+        if site.setting(APP_WANTED, True):
+            app = installed_app(_erpnext(site), site.context)
+            yield ConnectorApp(erpnext, app, bench_of(_erpnext(site), site.context))
         if shares.accounting is not None:
             yield from books_of(ErpNextBooks(erpnext, has_app(site)), shares.accounting, list(_directions(shares)))
+        yield from _without_app(site)
         keepers: dict[SideName, Keeper] = {
             SideName.WORDPRESS: WordPressKeeper(wordpress),
             SideName.ERPNEXT: _erpnext_keeper(site),
@@ -164,15 +172,22 @@ def accesses(site: Site) -> Mapping[SideName, Access]:
         ca_file=wordpress.ca_file or "",
     )
     signs = has_app(site)()
+    # Without the app the workers are a user of their own, never the System Manager whose key stack.yaml names.
+    own = None if signs else user_key(site).get()
     here = Access(
         url=erpnext.reached_by_us(),
         public_url=erpnext.url,
         keys=shared_keys(site, SideName.ERPNEXT).signing() if signs else (),
-        user="" if signs else site.context.resolve(erpnext.api_key).reveal(),
-        password=None if signs else site.context.resolve(erpnext.api_secret),
+        user=own[0] if own else "",
+        password=own[1] if own else None,
         ca_file=erpnext.ca_file or "",
     )
     return {SideName.WORDPRESS: there, SideName.ERPNEXT: here}
+
+
+def user_key(site: Site) -> UserKey:
+    """Return the key of the bridge's user in an ERPNext without our app."""
+    return UserKey(site.sealed("erpnext-user"))
 
 
 def signing(site: Site) -> frozenset[SideName]:
@@ -190,6 +205,14 @@ def _erpnext(site: Site) -> Component:
     if site.provider is None:
         raise Blocked("there is no ERPNext for this client", component=site.application.ref)
     return site.provider
+
+
+def _without_app(site: Site) -> Iterator[Resource]:
+    erpnext, entities = products.erpnext(_erpnext(site), site.context), _directions(_shares(site))
+    user = ApiUser(erpnext, f"{USER}@{site.domain}")
+    tell = WorkersKeys(site.client, SideName.ERPNEXT, place_of(site)).take_credential
+    yield BridgeUser(user, erpnext.users, user_key(site), entities, has_app(site), tell)
+    yield BridgeFields(CustomFields(erpnext), entities, has_app(site))
 
 
 def _erpnext_keeper(site: Site) -> ErpNextKeeper:

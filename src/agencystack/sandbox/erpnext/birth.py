@@ -31,6 +31,7 @@ _OTHER_ROLES = (
     "Accounts Manager",
     "Accounts User",
     "Blogger",
+    "Inbox User",
     "Item Manager",
     "Manufacturing User",
     "Projects User",

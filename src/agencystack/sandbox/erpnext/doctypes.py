@@ -87,6 +87,8 @@ _COMMUNICATION = DocType(
         *data("sender_full_name reference_doctype reference_name company user message_id"),
         Field("email_account", "Link", options="Email Account"),
     ),
+    # Read from the permissions of Frappe 15.
+    may={"Inbox User": "rcd", "System Manager": "rwcd"},
 )
 _EMAIL_QUEUE = DocType(
     "Email Queue",
