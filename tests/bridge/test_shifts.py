@@ -11,7 +11,7 @@ from agencystack.bridge.record import SideName
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.pairings import PairingState
-from agencystack.bridge.store.shifts import Shifts, Standing, call
+from agencystack.bridge.store.shifts import Shifts, Standing
 from agencystack.bridge.store.tables import metadata, worker
 from tests.bridge.postgres import postgres
 
@@ -82,7 +82,7 @@ def test_a_claim_is_kept_without_taking_a_call_for_heard(store: Store, shifts: S
     started(store, "acme")
     shifts.claim("acme", "w1", 30)
     clock.now += 20_000
-    called(store, "acme")
+    shifts.call(["acme"])
     shifts.keep("w1", 30)
     clock.now += 20_000
     assert not shifts.claim("acme", "w2", 30)
@@ -131,7 +131,7 @@ def test_what_a_dead_worker_and_its_lanes_held_is_free(store: Store, shifts: Shi
 def test_a_call_counts_until_the_pairing_is_attended_to(store: Store, shifts: Shifts) -> None:
     started(store, "acme")
     assert not standing(shifts).called
-    called(store, "acme")
+    shifts.call(["acme"])
     assert standing(shifts).called
     shifts.claim("acme", "w1", 30)
     shifts.release("acme", "w1")
@@ -166,18 +166,21 @@ def started(store: Store, pairing: str) -> None:
         writing.pairings.create(1, PairingState.ACTIVE)
 
 
-def called(store: Store, pairing: str) -> None:
-    with store.writing(pairing) as writing:
-        call(writing, pairing)
-
-
 def standing(shifts: Shifts) -> Standing:
     (one,) = shifts.standings()
     return one
 
 
+def test_calls_are_counted_by_pairing_however_many_come_at_once(shifts: Shifts) -> None:
+    assert shifts.call(["acme"]) == [1]
+    assert shifts.call(["bell", "acme", "bell"]) == [2, 2, 2]
+
+
 def test_a_nonce_counts_once_and_is_forgotten_when_calls_of_its_time_are_refused(shifts: Shifts, clock: Clock) -> None:
-    assert shifts.first_time("n" * 32, 600)
-    assert not shifts.first_time("n" * 32, 600)
+    assert shifts.first_times(["n" * 32], 600) == [True]
+    assert shifts.first_times(["n" * 32, "m" * 32, "m" * 32], 600) == [False, True, False]
     clock.now += 600_001
-    assert shifts.first_time("n" * 32, 600)
+    assert shifts.first_times(["n" * 32], 600) == [True]
+    assert shifts.first_times(["o" * 32], 600) == [True]
+    clock.now += 600_001
+    shifts.first_times(["p" * 32], 600)

@@ -10,6 +10,7 @@ from agencystack.bridge.bridge import Bridge
 from agencystack.bridge.connecting import Connection, connect
 from agencystack.bridge.context import utc_now
 from agencystack.bridge.entities.catalogue import ENTITIES
+from agencystack.bridge.gathering import Gathered
 from agencystack.bridge.hooks import Hint
 from agencystack.bridge.keyring import Keyring
 from agencystack.bridge.record import SideName
@@ -17,7 +18,7 @@ from agencystack.bridge.rules import shared
 from agencystack.bridge.signing import WINDOW, SigningKey
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import Pairing
-from agencystack.bridge.store.shifts import Shifts, call
+from agencystack.bridge.store.shifts import Shifts
 from agencystack.bridge.store.sql import millis
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.sharing import Sharing
@@ -43,6 +44,8 @@ class Desk:
         self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._working: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._stopping = threading.Event()
+        self._remember = Gathered(lambda nonces: shifts.first_times(nonces, 2 * WINDOW))
+        self._note_call = Gathered(shifts.call)
         self.wake: Callable[[], None] = lambda: None
 
     def pairings(self) -> Sequence[str]:
@@ -117,16 +120,20 @@ class Desk:
 
     def first_time(self, nonce: str) -> bool:
         """Remember a nonce for as long as a signed call is good, and tell whether it was new."""
-        return self._shifts.first_time(nonce, 2 * WINDOW)
+        return self._remember(nonce)
 
     def hint(self, pairing: str, side: SideName, hints: Iterable[Hint]) -> None:
         """Note hints down, and have the pairing looked at; neither side is asked anything here."""
+        if named := [hint for hint in hints if hint.entity]:
+            self._note_down(pairing, side, named)
+        self._note_call(pairing)
+        self.wake()
+
+    def _note_down(self, pairing: str, side: SideName, hints: Sequence[Hint]) -> None:
         with self._store.writing(pairing) as writing:
             entities = shared(ENTITIES, _sharing(writing.pairings.get()))
             records = [(hint.entity, hint.record) for hint in hints if hint.entity in entities]
             writing.inbox.add(side, records, "webhook", millis(utc_now()))
-            call(writing, pairing)
-        self.wake()
 
 
 def _sharing(pairing: Pairing) -> Sharing:

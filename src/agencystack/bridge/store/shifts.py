@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ from agencystack.bridge.store.database import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.sql import insert
 from agencystack.bridge.store.tables import breaker, inbox, lease, metadata, pairing, worker
-from agencystack.bridge.store.transaction import Transaction
 
 calls = Table(
     "calls",
@@ -170,22 +170,27 @@ class Shifts:
             writing.connection.execute(update(inbox).where(_of(inbox.c.claimed_by, name)).values(claimed_until=0))
             return gone == 1
 
-    def first_time(self, once: str, seconds: float) -> bool:
-        """Remember the nonce of a signed call for so long, and tell whether it was new."""
+    def first_times(self, nonces: Sequence[str], seconds: float) -> list[bool]:
+        """Remember the nonces of signed calls for so long, and tell of each whether it was new."""
         now = self._clock()
         with self._store.writing("") as writing:
             writing.connection.execute(delete(nonce).where(nonce.c.until < now))
-            noted = insert(writing.connection, nonce).values(nonce=once, until=now + round(seconds * 1000))
-            return (
-                writing.connection.execute(noted.on_conflict_do_nothing().returning(nonce.c.nonce)).first() is not None
-            )
+            noted = insert(writing.connection, nonce).on_conflict_do_nothing().returning(nonce.c.nonce)
+            rows = [{"nonce": one, "until": now + round(seconds * 1000)} for one in dict.fromkeys(nonces)]
+            new = set(writing.connection.execute(noted, rows).scalars())
+        # The same twice at a time: the first of them is the one that is new.
+        return [one in new and nonces.index(one) == at for at, one in enumerate(nonces)]
 
-
-def call(transaction: Transaction, pairing: str) -> None:
-    """Note, with whatever else a transaction writes, that a product called."""
-    noted = insert(transaction.connection, calls).values(pairing=pairing, count=1)
-    noted = noted.on_conflict_do_update(index_elements=["pairing"], set_={"count": calls.c.count + 1})
-    transaction.connection.execute(noted)
+    def call(self, pairings: Sequence[str]) -> list[int]:
+        """Note that products of these pairings called, and return how often each called up to now."""
+        with self._store.writing("") as writing:
+            noted = insert(writing.connection, calls)
+            more = {"count": calls.c.count + noted.excluded.count}
+            noted = noted.on_conflict_do_update(index_elements=["pairing"], set_=more)
+            rows = [{"pairing": one, "count": times} for one, times in sorted(Counter(pairings).items())]
+            done = writing.connection.execute(noted.returning(calls.c.pairing, calls.c.count), rows)
+            counted = {name: int(count) for name, count in done}
+        return [counted[one] for one in pairings]
 
 
 def _of(column: Column[str], worker: str) -> ColumnElement[bool]:
