@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store import Store
 from agencystack.stack import bridge_files
 from agencystack.stack.backup import backup, restore
 from agencystack.stack.errors import ConfigurationError
@@ -193,14 +194,23 @@ def test_a_restored_backup_is_compared_and_finds_what_came_after_it(tmp_path: Pa
             with pytest.raises(ConfigurationError, match="at work"):
                 restore(installation.home, packed)
         restore(installation.home, packed)
-        rename(products, "S-AFTER", "known again")
+        rename(products, "S-1", "found again")
         products.shop.state.data.marks.clear()  # nobody tells of it
         with serving(installation):
-            eventually(lambda: name(products, "S-AFTER") == "known again", installation.log)
+            eventually(lambda: name(products, "S-1") == "found again", installation.log)
+            with installation.place.opened() as store:
+                eventually(lambda: linked(store) == 5, installation.log)
         assert sorted(items(products)) == ["FEE", "S-0", "S-1", "S-2", "S-AFTER", "SHIPPING"], "nothing is there twice"
         assert name(products, "S-0") == "renamed after the backup"
         assert len(products.shop.state.data.products) == 6
         assert bridge_files.asked(installation.home.bridge_dir) == []
+
+
+def linked(store: Store) -> int:
+    """Return how many products are linked."""
+    with store.reading("acme") as reading:
+        query = "select count(*) from link where entity = 'product' and wordpress_id is not null and erpnext_id <> ''"
+        return int(reading.connection.exec_driver_sql(query).scalar() or 0)
 
 
 def rename(products: Products, sku: str, name: str) -> None:
