@@ -91,6 +91,16 @@ def test_a_long_file_is_put_aside_under_a_name_that_is_not_collected_twice(
     assert (tmp_path / FILE).stat().st_size < 3_000
 
 
+def test_a_file_that_was_taken_away_is_made_again_for_its_owner_alone(tmp_path: Path) -> None:
+    log = structlog.get_logger("agencystack.bridge")
+    with kept(tmp_path, "one"):
+        log.warning("changes not had", number=1)
+        (tmp_path / FILE).rename(tmp_path / "kept by logrotate")
+        log.warning("changes not had", number=2)
+    assert [line["number"] for line in lines(tmp_path)] == [2]
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_log_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "bridge").mkdir()
     (tmp_path / "bridge" / FILE).mkdir()

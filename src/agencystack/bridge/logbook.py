@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,13 @@ class _Turning(logging.handlers.WatchedFileHandler):
     """
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)
         super().__init__(path, encoding="utf-8")
         self._path = path
         self._lock_file = FileLock(path.with_suffix(".lock"), timeout=0)
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).touch(mode=0o600)  # whoever took the file away: the next one is as private
+        return super()._open()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, to the file that has the name now."""
@@ -132,7 +136,6 @@ class _Turning(logging.handlers.WatchedFileHandler):
             with self._lock_file:
                 if self._path.stat().st_size >= MOST_BYTES:
                     self._path.replace(self._path.with_suffix(".jsonl.1"))
-                    self._path.touch(mode=0o600)
         except (OSError, Timeout):
             # Another process does it right now, or the file was taken away: the line is written in any case.
             return
