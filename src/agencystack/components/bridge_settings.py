@@ -22,6 +22,7 @@ class BridgeState(BaseModel):
         meta: further meta keys it watches.
         well: the user its calls act as and its tables are there.
         instance: id it was given when it was installed.
+        failed_hints: calls of its own to the bridge that failed since the last one that arrived.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,6 +35,7 @@ class BridgeState(BaseModel):
     meta: tuple[str, ...] = ()
     well: bool = True
     instance: str = ""
+    failed_hints: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from agencystack.engine.integration import Manual
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
 from agencystack.integrations import products
+from agencystack.stack.execution import Executor
 from agencystack.stack.products import ERPNext as Settings
 
 STEPS = (
@@ -40,9 +41,9 @@ class ConnectorApp(Resource):
         """
         version = self._app.version()
         if version != app_version() and self._bench is None:
+            has = "missing" if version is None else f"version {version}"
             raise Manual(
-                f"our app {APP} is {'missing' if version is None else f'version {version}'}, {app_version()} is wanted, "
-                "and stack.yaml does not say how to get to the bench",
+                f"our app {APP} is {has}, {app_version()} is wanted, and stack.yaml leads to no bench",
                 component=self.component,
                 remedy=STEPS,
             )
@@ -96,6 +97,14 @@ def installed_app(component: Component, context: Context) -> InstalledApp:
     """Return what tells which version of our app an ERPNext has; one a run."""
     erpnext = products.erpnext(component, context)
     return context.connection(component.ref, lambda: InstalledApp(erpnext), "installed app")
+
+
+def bench_place(component: Component) -> tuple[Executor, str] | None:
+    """Return what runs programs where an ERPNext's bench is, and the bench's folder; None where nobody says where."""
+    settings = products.settings_of(component, Settings)
+    if settings.exec is None or not settings.exec.path:
+        return None
+    return products.executor(component), settings.exec.path
 
 
 def bench_of(component: Component, context: Context) -> Bench | None:

@@ -6,8 +6,11 @@ Behaviour: includes/class-bridge-settings.php of the connector.
 from __future__ import annotations
 
 import secrets
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from agencystack.sandbox.wordpress_store import Refusal, Store
 
@@ -51,6 +54,21 @@ def fill_form(store: Store, args: Mapping[str, Any]) -> Any:
         raise Refusal("not-active", "the AgencyStack Connector keeps no form entries")
     store.set_option(FORMS, [*store.get_option(FORMS, []), dict(args)])
     return {"kept": True}
+
+
+def reaches_bridge(_store: Store, args: Mapping[str, Any]) -> Any:
+    """Call the bridge from where the site is."""
+    url = str(args["url"])
+    call = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})  # noqa: S310
+    status, error = 0, ""
+    try:
+        with urllib.request.urlopen(call, timeout=5) as answer:  # noqa: S310 - the sandbox's own bridge
+            status = answer.status
+    except urllib.error.HTTPError as refused:
+        status = refused.code
+    except OSError as why:
+        error = f"cURL error 7: {why}"
+    return {"status": status, "error": error, "allowed": urlsplit(url).port in (None, 80, 443, 8080)}
 
 
 def instance_of(store: Store) -> str:

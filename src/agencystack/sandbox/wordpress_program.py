@@ -140,6 +140,7 @@ QUERIES: Mapping[str, Handler] = {
     "sso_user": sso.user,
     "health": health.token,
     "bridge": bridge.bridge,
+    "reaches_bridge": bridge.reaches_bridge,
 }
 COMMANDS: Mapping[str, Handler] = {
     "activate_plugin": activate,

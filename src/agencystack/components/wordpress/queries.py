@@ -73,6 +73,31 @@ HEALTH_TOKEN: Query[Secret | None] = Query("health", "{}", _token)
 BRIDGE: Query[BridgeState | None] = Query("bridge", "{}", _bridge)
 """How our connector is joined to the data bridge; None where it is too old for it, or not there."""
 
+
+@dataclass(frozen=True)
+class Reach:
+    """How a call from inside WordPress to an address ended.
+
+    Args:
+        status: of the answer, 0 without one.
+        error: why there is none.
+        allowed: WordPress's own check of addresses lets it pass; WooCommerce's webhooks obey it, our connector not.
+    """
+
+    status: int
+    error: str
+    allowed: bool
+
+
+def reaches_bridge(url: str) -> Query[Reach]:
+    """Ask whether the bridge is reached from inside the site, by a call that is not signed."""
+    return Query(
+        "reaches_bridge",
+        json.dumps({"url": url}),
+        lambda data: Reach(int(data["status"]), str(data["error"]), bool(data["allowed"])),
+    )
+
+
 SSO: Query[SsoState] = Query("sso", "{}", SsoState.of)
 
 

@@ -28,12 +28,13 @@ from agencystack.integrations.data_bridge.joined import (
 )
 from agencystack.integrations.data_bridge.pairing import Pairing, Wanted, WorkersKeys
 from agencystack.integrations.data_bridge.proofs import SIGNED, SidesAnswer
+from agencystack.integrations.data_bridge.reaching import ErpNextReaches, WordPressReaches
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.unit import USER
 from agencystack.integrations.data_bridge.without_app import BridgeFields, BridgeUser, UserKey
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
-from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, installed_app
+from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, bench_place, installed_app
 from agencystack.integrations.wordpress_plugin import WordPressPlugin
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.model import Bridge
@@ -99,6 +100,10 @@ class WordPressWithErpNext(Integration):
         wanted = Wanted(lambda: accesses(site), shares, lambda: signing(site))
         yield Pairing(site.client, place, wanted, lambda: site.context.purge)
         yield LivingWorker(place, _bridge(site).listen, systemd_of_this_machine())
+        hook = joining(site, SideName.WORDPRESS).hook_url
+        yield WordPressReaches(wordpress, hook, place, lambda: keepers[SideName.WORDPRESS].state() is not None)
+        hook = joining(site, SideName.ERPNEXT).hook_url
+        yield ErpNextReaches(keepers[SideName.ERPNEXT], hook, place, bench_place(_erpnext(site)))
         for side, keeper in keepers.items():
             yield FormerKeysGone(keeper, joining(site, side))
 

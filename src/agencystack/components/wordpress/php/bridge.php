@@ -103,3 +103,29 @@ function fill_form( array $args ) {
 	);
 	return array( 'kept' => true );
 }
+
+/**
+ * Call the bridge as the connector and WooCommerce do, without a signature: whoever answers "no" is reached.
+ *
+ * @param array $args `url`: where the connector shall call.
+ * @return array `status`: of the answer, 0 without one; `error`: why there is none; `allowed`: WordPress lets plugins
+ *               call it that use its own check of addresses, as WooCommerce's webhooks do.
+ */
+function reaches_bridge( array $args ) {
+	$url    = (string) $args['url'];
+	$answer = wp_remote_post(
+		$url,
+		array(
+			'body'                => '{}',
+			'timeout'             => 5,
+			'redirection'         => 0,
+			'limit_response_size' => 1024,
+			'headers'             => array( 'Content-Type' => 'application/json' ),
+		)
+	);
+	return array(
+		'status'  => is_wp_error( $answer ) ? 0 : (int) wp_remote_retrieve_response_code( $answer ),
+		'error'   => is_wp_error( $answer ) ? $answer->get_error_message() : '',
+		'allowed' => false !== wp_http_validate_url( $url ),
+	);
+}

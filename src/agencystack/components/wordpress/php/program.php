@@ -236,15 +236,16 @@ function main( $json ) {
  */
 function queries() {
 	return array(
-		'site'       => __NAMESPACE__ . '\\site',
-		'plugins'    => __NAMESPACE__ . '\\plugins',
-		'mail'       => __NAMESPACE__ . '\\mail',
-		'owner'      => __NAMESPACE__ . '\\owner',
-		'submission' => __NAMESPACE__ . '\\submission',
-		'sso'        => __NAMESPACE__ . '\\sso',
-		'sso_user'   => __NAMESPACE__ . '\\sso_user',
-		'health'     => __NAMESPACE__ . '\\health',
-		'bridge'     => __NAMESPACE__ . '\\bridge',
+		'site'           => __NAMESPACE__ . '\\site',
+		'plugins'        => __NAMESPACE__ . '\\plugins',
+		'mail'           => __NAMESPACE__ . '\\mail',
+		'owner'          => __NAMESPACE__ . '\\owner',
+		'submission'     => __NAMESPACE__ . '\\submission',
+		'sso'            => __NAMESPACE__ . '\\sso',
+		'sso_user'       => __NAMESPACE__ . '\\sso_user',
+		'health'         => __NAMESPACE__ . '\\health',
+		'bridge'         => __NAMESPACE__ . '\\bridge',
+		'reaches_bridge' => __NAMESPACE__ . '\\reaches_bridge',
 	);
 }
 
