@@ -250,6 +250,8 @@ def test_nothing_is_longer_than_erpnext_takes(documents: FakeDocuments) -> None:
     (contact,) = documents.tables["Contact"].values()
     (customer,) = documents.tables["Customer"].values()
     assert len(f"{contact['first_name']} {contact['last_name']}-{customer['name']}-1") <= 140
+    (address,) = documents.tables["Address"].values()
+    assert len(f"{address['address_title']}-Shipping-") <= 100  # a series, which numbers a second one of this title
 
 
 def test_long_names_of_people_are_not_cut(documents: FakeDocuments) -> None:

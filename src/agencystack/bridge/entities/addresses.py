@@ -20,7 +20,7 @@ _PARTS = {  # canonical: (WooCommerce, ERPNext)
     "postcode": ("postcode", "pincode"),
     "state": ("state", "state"),
 }
-_LONGEST_TITLE = 100  # ERPNext appends "-Shipping-1" to it, and no name may exceed 140
+_LONGEST_TITLE = 90  # a second of that title is numbered by a series "<title>-Shipping-" of at most 100 (tabSeries)
 _NONE = "-"  # ERPNext insists on a first line and a city (contract/erpnext/05_contact_address.json)
 
 
