@@ -34,22 +34,9 @@ def postgres() -> Iterator[str]:
         data, port, identity = Path(folder) / "data", free_port(), _identity(Path(folder))
         making = ["initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
         _run(programs[-1], making, identity)
-        running = [
-            str(programs[-1] / "postgres"),
-            "-D",
-            str(data),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-c",
-            "max_connections=200",
-        ]
-        server = subprocess.Popen(
-            [str(programs[-1] / "postgres"), *map(str, running)], stderr=subprocess.DEVNULL, **identity
-        )
+        words = ["-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "max_connections=200"]
+        command = [str(programs[-1] / "postgres"), *words]
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL, **identity)
         try:
             _wait(programs[-1], port)
             yield f"postgresql+psycopg://bridge@127.0.0.1:{port}/postgres"

@@ -589,3 +589,27 @@ def test_what_changed_since_it_was_read_is_not_written_upon(site: Site) -> None:
     one = Operation(T1, "customer", Action.UPDATE, name, {"website": "https://ours"}, expected=seen)
     assert form.apply([one])[T1].result is Result.STALE
     assert site.held("Customer", name=name)[0]["website"] == "https://theirs"
+
+
+def test_a_page_of_items_is_read_without_the_tables_nobody_looks_at(plain: Site) -> None:
+    names = [plain.make("Item", {"item_code": f"I-{at}", "item_group": "Products"}) for at in range(5)]
+    documents = plain.rest()
+    documents.fetch("Item", names)
+    plain.inside.calls.clear()
+    found = documents.fetch("Item", names)
+    assert list(found) == names
+    assert found["I-0"]["attributes"] == []
+    assert len(plain.inside.calls) == 2, "the Items, and their attributes"
+
+
+def test_cookies_of_a_guest_are_not_sent_back() -> None:
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx.Response(200, json={"data": {}}, headers={"Set-Cookie": "sid=Guest; Path=/"})
+
+    exchange = Exchange(WHERE, "http://erp.localhost", transport=httpx.MockTransport(answer))
+    for _ in range(2):
+        assert exchange.send("GET", "/api/resource/Item").done
+    assert sent == [None, None]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.client import HTTPResponse
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from urllib.request import Request
 
 import httpx
 
@@ -97,7 +99,7 @@ class Exchange:
             timeout=httpx.Timeout(self.limit, connect=CONNECT_LIMIT, pool=self.limit),
             limits=httpx.Limits(max_connections=CONNECTIONS),
             # ERPNext answers a token with the cookies of a guest, which would contradict the next token.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            cookies=_NoCookies(),
         )
 
     def close(self) -> None:
@@ -181,6 +183,13 @@ class Exchange:
             remedy = "check that api_url leads to ERPNext and not to a proxy's page or a login"
             return BadAnswer(text, component=self.where, remedy=remedy)
         return Refused(said, component=self.where, remedy="look it up in ERPNext's Error Log")
+
+
+class _NoCookies(CookieJar):
+    """Keeps none, and does not look for any: that is a tenth of a request's work."""
+
+    def extract_cookies(self, response: HTTPResponse, request: Request) -> None:
+        """Leave them."""
 
 
 def with_key(key: Secret, secret: Secret) -> Secret:

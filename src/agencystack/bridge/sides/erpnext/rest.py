@@ -29,6 +29,8 @@ PARALLEL = 4
 LIST_FROM = 4
 AT_ONCE = 500
 _LIST = "/api/method/frappe.client.get_list"
+# An Item has ten child tables, each a request of its own for every page of Items; no form reads the others.
+_READ: Mapping[str, frozenset[str]] = {"Item": frozenset({"attributes"})}
 _TABLES = ("Table", "Table MultiSelect")
 T = TypeVar("T")
 S = TypeVar("S")
@@ -202,6 +204,7 @@ class RestDocuments:
                     str(one["fieldname"]): str(one["options"])
                     for one in fields
                     if one.get("fieldtype") in _TABLES and not one.get("is_virtual")
+                    if doctype not in _READ or one["fieldname"] in _READ[doctype]
                 }
             return self._tables[doctype]
 
