@@ -44,8 +44,8 @@ class Desk:
         self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._working: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._stopping = threading.Event()
-        self._remember = Gathered(lambda nonces: shifts.first_times(nonces, 2 * WINDOW))
-        self._note_call = Gathered(shifts.call)
+        self._remember: Gathered[str, bool] = Gathered(lambda nonces: shifts.first_times(nonces, 2 * WINDOW))
+        self._note_call: Gathered[str, int] = Gathered(shifts.call)
         self.wake: Callable[[], None] = lambda: None
 
     def pairings(self) -> Sequence[str]:
