@@ -12,6 +12,7 @@ from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Changes
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.trouble import NOT_WELL, trip, well
+from agencystack.stack.errors import Refused
 
 MOST = 500
 """Changes of one call."""
@@ -40,7 +41,7 @@ def _poll_side(context: Context, side: SideName) -> int:
             before = narrowings(transaction)
         try:
             changes = context.sides[side].changes(cursor, stored, MOST)
-        except NOT_WELL as error:
+        except (*NOT_WELL, Refused) as error:
             log.warning("changes not had", pairing=context.pairing, side=str(side), message=str(error))
             trip(context, side, str(error))
             return taken

@@ -10,7 +10,7 @@ from agencystack.bridge.context import Context, broken_at, log
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.dead import DeadLetter
-from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Unavailable
+from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
 
 T = TypeVar("T")
 NOT_WELL = (Unavailable, AuthenticationFailed, BadAnswer)
@@ -46,11 +46,18 @@ def _each(
         raise
     except Exception as error:  # noqa: BLE001  # a translation that fails on one record must not stop all others
         if len(ids) == 1:
-            return {}, {ids[0]: error}
+            return {}, {ids[0]: _answered(error)}
     half = len(ids) // 2
     first, first_errors = _each(call, ids[:half])
     second, second_errors = _each(call, ids[half:])
     return first | second, first_errors | second_errors
+
+
+def _answered(error: Exception) -> Exception:
+    """Return an error of reading as it counts: what is only read is not declined for good, it may be had later."""
+    if isinstance(error, Refused):
+        return BadAnswer(error.message, component=error.component, remedy=error.remedy)
+    return error
 
 
 def stumble(context: Context, batch: Batch, side: SideName, keys: Sequence[Key], error: Exception) -> None:

@@ -28,6 +28,7 @@ MOST_NAMES = 500
 SECONDS = 10.0
 _FIRST_GUESS = 0.2
 _FORBIDDEN = frozenset({401, 403})
+_BROKE = 500
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -78,7 +79,11 @@ class AppCalls:
                 component=self.exchange.where,
                 remedy="run agencystack integrate data-bridge, which installs and updates the app",
             )
-        return self.exchange.error(answer, f"the bridge's call {call}")
+        error = self.exchange.error(answer, f"the bridge's call {call}")
+        if isinstance(error, Refused) and answer.status >= _BROKE:
+            # A call that only reads is never declined like this: something broke, and may be well again.
+            return BadAnswer(error.message, component=error.component, remedy=error.remedy)
+        return error
 
 
 def refusal_of(answer: Answer) -> tuple[str, str]:
