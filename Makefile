@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 AGENCYSTACK := $(BIN)/agencystack
 PYTEST_ARGS :=
 HISTORIES := 100000
+MINUTES := 5
 
 TYPES := email sso monitoring data-bridge
 INTEGRATE := $(addprefix integrate-,$(TYPES) components)
@@ -61,8 +62,9 @@ test-live: environment ## run contract suite and proofs against what AGENCYSTACK
 bench: environment ## measure against bare loaders, as ratios; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
-soak: environment ## run HISTORIES (100000) random histories of the data bridge, on every core; seeds of failures are printed
+soak: environment ## run HISTORIES (100000) random histories of the data bridge, and MINUTES (5) of workers that are killed
 	@scripts/soak $(HISTORIES)
+	@scripts/soak-workers $(MINUTES)
 
 lint: lint-python lint-php lint-shell ## check style, types, import directions, PHP and shell
 
