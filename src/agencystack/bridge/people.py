@@ -87,7 +87,9 @@ def forget(context: Context, side: SideName, entity: str, ids: Sequence[str], by
         for at in SideName:
             there = ids if at is side else [link.on(at) for link in links.values() if link.on(at)]
             transaction.observations.forget(at, entity, there)
-        transaction.audits.add([Event(entity, side, id_, "forgotten", actor=by) for id_ in ids], now)
+        # The id of a guest is an e-mail address: one that was never known is not noted down now.
+        told = [id_ for id_ in ids if id_ in links or not id_.startswith("guest")]
+        transaction.audits.add([Event(entity, side, id_, "forgotten", actor=by) for id_ in told], now)
     return len(links)
 
 
