@@ -30,6 +30,7 @@ class Access:
         password: the application password, or API secret.
         ca_file: certificate authority of ``url``; empty for the system's.
         host: name of the site, where ``url`` is an address and holds several.
+        hooks: secrets of the product's own webhooks, where neither plugin nor app calls us.
     """
 
     url: str
@@ -39,6 +40,7 @@ class Access:
     password: Secret | None = None
     ca_file: str = ""
     host: str = ""
+    hooks: tuple[SigningKey, ...] = ()
 
     @property
     def has_plugin(self) -> bool:
@@ -104,7 +106,7 @@ class Keyring:
     def hook_keys(self, pairing: str, side: SideName) -> Mapping[str, SigningKey]:
         """Return the keys a side may sign its calls to us with, by their id; none where it is not known."""
         access = self.get(pairing, side)
-        return {key.id: key for key in access.keys} if access else {}
+        return {key.id: key for key in (*access.keys, *access.hooks)} if access else {}
 
 
 def _name(pairing: str, side: SideName) -> str:
@@ -120,6 +122,7 @@ def _plain(access: Access) -> dict[str, Any]:
         "password": access.password.reveal() if access.password else None,
         "ca_file": access.ca_file,
         "host": access.host,
+        "hooks": [[key.id, key.secret.reveal()] for key in access.hooks],
     }
 
 
@@ -132,4 +135,5 @@ def _access(plain: dict[str, Any]) -> Access:
         password=Secret(str(plain["password"])) if plain["password"] else None,
         ca_file=str(plain["ca_file"]),
         host=str(plain["host"]),
+        hooks=tuple(SigningKey(str(id_), Secret(str(secret))) for id_, secret in plain.get("hooks", [])),
     )

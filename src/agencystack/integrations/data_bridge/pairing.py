@@ -75,6 +75,7 @@ class Pairing(Resource):
             fields[f"{side}_keys"] = fields[f"{side}_keys"] or Marker.PENDING
         for side in set(SideName) - self._wanted.signing():
             fields[f"{side}_credential"] = fields[f"{side}_credential"] or Marker.PENDING
+            fields[f"{side}_hooks"] = fields[f"{side}_hooks"] or Marker.PENDING
         return {**fields, "sharing": self._ceiling(), "at work": True}
 
     def write(self, change: Change) -> None:
@@ -169,4 +170,5 @@ def _shown(accesses: Mapping[SideName, Access]) -> dict[str, Value]:
         # An API key is half of a credential: both halves are shown to nobody.
         shown[f"{side}_credential"] = Secret(f"{access.user}:{access.password.reveal()}") if access.password else None
         shown[f"{side}_keys"] = tuple(key.id for key in access.keys)
+        shown[f"{side}_hooks"] = access.hooks[0].secret if access.hooks else None
     return shown

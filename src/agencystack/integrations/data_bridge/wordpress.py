@@ -9,6 +9,7 @@ from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
 from agencystack.components.erpnext.books import ErpNextBooks
 from agencystack.components.erpnext.bridge import knows_bridge
+from agencystack.components.erpnext.webhooks import Webhooks
 from agencystack.components.erpnext.without_app import ApiUser, CustomFields
 from agencystack.components.wordpress import SITE, Carrier
 from agencystack.engine.context import Component
@@ -32,6 +33,7 @@ from agencystack.integrations.data_bridge.reaching import ErpNextReaches, WordPr
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.unit import USER
+from agencystack.integrations.data_bridge.webhooks import HookSecret, hinting
 from agencystack.integrations.data_bridge.without_app import BridgeFields, BridgeUser, UserKey
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, bench_place, installed_app
@@ -185,6 +187,7 @@ def accesses(site: Site) -> Mapping[SideName, Access]:
         keys=shared_keys(site, SideName.ERPNEXT).signing() if signs else (),
         user=own[0] if own else "",
         password=own[1] if own else None,
+        hooks=() if signs else hook_secret(site).keys(),
         ca_file=erpnext.ca_file or "",
     )
     return {SideName.WORDPRESS: there, SideName.ERPNEXT: here}
@@ -193,6 +196,11 @@ def accesses(site: Site) -> Mapping[SideName, Access]:
 def user_key(site: Site) -> UserKey:
     """Return the key of the bridge's user in an ERPNext without our app."""
     return UserKey(site.sealed("erpnext-user"))
+
+
+def hook_secret(site: Site) -> HookSecret:
+    """Return the secret of ERPNext's own webhooks."""
+    return HookSecret(site.sealed("erpnext-webhooks"))
 
 
 def signing(site: Site) -> frozenset[SideName]:
@@ -218,6 +226,8 @@ def _without_app(site: Site) -> Iterator[Resource]:
     tell = WorkersKeys(site.client, SideName.ERPNEXT, place_of(site)).take_credential
     yield BridgeUser(user, erpnext.users, user_key(site), entities, has_app(site), tell)
     yield BridgeFields(CustomFields(erpnext), entities, has_app(site))
+    hook = joining(site, SideName.ERPNEXT).hook_url
+    yield from hinting(Webhooks(erpnext), site.client, hook, entities, hook_secret(site), has_app(site))
 
 
 def _erpnext_keeper(site: Site) -> ErpNextKeeper:

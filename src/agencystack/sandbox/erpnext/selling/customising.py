@@ -1,4 +1,4 @@
-"""Fields and properties a site adds to doctypes (contract/erpnext/09, 09b)."""
+"""Fields and properties a site adds to doctypes (contract/erpnext/09, 09b), and its webhooks (12)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from agencystack.sandbox.erpnext.work import Work
 
 
 def behaviours() -> Mapping[str, Behaviour]:
-    """Return what custom fields and property setters do."""
+    """Return what custom fields, property setters and webhooks do."""
     return {
         "Custom Field": Behaviour(
             lambda one: f"{one['dt']}-{one['fieldname']}", prepare=_prepare_field, validate=_check_field
         ),
         "Property Setter": Behaviour(_setter_name, prepare=_replace_setter),
+        "Webhook": Behaviour(lambda one: str(one.get("name") or "")),
     }
 
 
