@@ -1,15 +1,18 @@
 """Durable dispatch: what is due is worked off, retried, and picked up from a worker that died."""
 
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from dbos import DBOS
 
-from agencystack.bridge.dispatch import Dispatcher, Engine
+from agencystack.bridge import dispatch
+from agencystack.bridge.dispatch import MOST_BATCHES, Dispatcher, Engine
 from agencystack.stack.errors import ComponentRef, Unavailable
 
 
@@ -109,3 +112,24 @@ def test_what_a_dead_worker_left_is_continued_by_another(url: str, stopped: list
     for workflow in DBOS.list_workflows(name="bridge.burst"):
         assert DBOS.retrieve_workflow(workflow.workflow_id).get_result() == 2
     assert desk.drained == {"acme": 2}
+
+
+def test_the_nightly_clear_forgets_what_ended_long_ago_and_what_nobody_will_continue(
+    url: str, stopped: list[Dispatcher]
+) -> None:
+    subprocess.run([sys.executable, "-c", DIES, url], check=False, timeout=60, capture_output=True)
+    desk = Desk({"acme": 700})
+    dispatcher = started(desk, url, stopped)
+    for _ in range(3):
+        dispatcher.drain("acme")
+    now = datetime.now(UTC)
+    dispatch._clear((now - timedelta(days=1)).isoformat())
+    assert len(DBOS.list_workflows()) == 4, "what is young is kept, to be looked at"
+    dispatch._clear((now + timedelta(days=1)).isoformat())
+    assert DBOS.list_workflows() == []
+    database = sqlite3.connect(url.removeprefix("sqlite:///"))
+    tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+    left = {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables}
+    database.close()
+    assert not {name: count for name, count in left.items() if count > 20}, "nothing of a workflow stays behind"
+    assert desk.drained == {"acme": 3 * MOST_BATCHES}

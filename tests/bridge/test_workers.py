@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 import urllib.error
@@ -70,6 +71,28 @@ def health(installation: Installation) -> int:
         return 0
 
 
+def samples(installation: Installation) -> dict[str, float]:
+    """Return its metrics, read as Prometheus reads them; fails where that would refuse a line."""
+    with urllib.request.urlopen(f"{installation.url}/metrics", timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        text = answer.read().decode()
+    assert text.endswith("\n")
+    told: set[tuple[str, str]] = set()
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        if about := re.fullmatch(r"# (HELP|TYPE) ([a-z_]+) (.+)", line):
+            assert (about[1], about[2]) not in told, f"twice: {line}"
+            assert about[1] == "HELP" or about[3] in {"gauge", "counter"}
+            told.add((about[1], about[2]))
+            continue
+        sample = re.fullmatch(r'(([a-z_]+)(\{([a-z_]+="[^"\\]*",?)+\})?) ([-+0-9.e]+|NaN|[-+]Inf)', line)
+        assert sample, f"no sample: {line}"
+        assert {("HELP", sample[2]), ("TYPE", sample[2])} <= told, f"nothing said of it before: {line}"
+        assert sample[1] not in found, f"twice: {line}"
+        found[sample[1]] = float(sample[5])
+    return found
+
+
 def eventually(true: Callable[[], bool], why: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> float:
     """Wait until something is true, and return how long that took."""
     began = time.monotonic()
@@ -101,6 +124,7 @@ def test_a_killed_service_goes_on_within_seconds_of_its_next_start_and_a_second_
         eventually(lambda: set(items(products)) >= {"S-LATE", *(f"S-{n}" for n in range(30))}, patience=QUICKLY)
         codes = items(products)
         assert len(codes) == len(set(codes))
+        assert 'agencystack_bridge_active{client="acme"}' in samples(installation)
         second = installation.start("serve", "--listen", "127.0.0.1:1", name="second")
         assert second.wait(PATIENCE) not in (0, None)
         assert health(installation) == 200
@@ -199,10 +223,10 @@ def test_a_restored_backup_is_compared_and_finds_what_came_after_it(tmp_path: Pa
         with serving(installation):
             eventually(lambda: name(products, "S-1") == "found again", installation.log)
             with installation.place.opened() as store:
-                eventually(lambda: linked(store) == 5, installation.log)
+                eventually(lambda: linked(store) == 4, installation.log)
         assert sorted(items(products)) == ["FEE", "S-0", "S-1", "S-2", "S-AFTER", "SHIPPING"], "nothing is there twice"
         assert name(products, "S-0") == "renamed after the backup"
-        assert len(products.shop.state.data.products) == 6
+        assert len(products.shop.state.data.products) == 4
         assert bridge_files.asked(installation.home.bridge_dir) == []
 
 
