@@ -27,8 +27,8 @@ Narrowings = Mapping[SideName, Narrowed]
 
 def narrowings(transaction: Transaction) -> Narrowings:
     """Return what each side told last; one that never did is left out."""
-    stored = {side: transaction.cursors.get(_stream(side)) for side in SideName}
-    return {side: _read(text) for side, text in stored.items() if text}
+    stored = transaction.cursors.some([_stream(side) for side in SideName])
+    return {side: _read(stored[_stream(side)]) for side in SideName if stored[_stream(side)]}
 
 
 def narrowed(entities: Mapping[str, Entity], told: Narrowings) -> Mapping[str, Entity]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.sql import upsert
@@ -28,6 +28,10 @@ class Breaker:
     message: str
 
 
+# Asked at every step: built once, since that costs more than asking.
+_TRIPPED = select(breaker).where(breaker.c.pairing == bindparam("b_pairing"))
+
+
 class Breakers:
     """The breakers of one pairing."""
 
@@ -37,7 +41,7 @@ class Breakers:
 
     def all(self) -> dict[SideName, Breaker]:
         """Return what is known of sides that were not well."""
-        rows = self._connection.execute(select(breaker).where(breaker.c.pairing == self._pairing))
+        rows = self._connection.execute(_TRIPPED, {"b_pairing": self._pairing})
         return {SideName(row.side): Breaker(SideName(row.side), row.failures, row.until, row.message) for row in rows}
 
     def save(self, one: Breaker) -> None:

@@ -261,6 +261,12 @@ class Marks:
             )
 
 
+# Asked at every step: built once, since that costs more than asking.
+_READ = select(cursor.c.stream, cursor.c.value).where(
+    cursor.c.pairing == bindparam("b_pairing"), cursor.c.stream.in_(bindparam("b_streams", expanding=True))
+)
+
+
 class Cursors:
     """How far something was read, by the name of the stream."""
 
@@ -270,8 +276,12 @@ class Cursors:
 
     def get(self, stream: str) -> str:
         """Return a cursor; empty at the beginning."""
-        query = select(cursor.c.value).where(cursor.c.pairing == self._pairing, cursor.c.stream == stream)
-        return str(self._connection.execute(query).scalar() or "")
+        return self.some([stream])[stream]
+
+    def some(self, streams: Sequence[str]) -> dict[str, str]:
+        """Return several cursors by stream."""
+        rows = self._connection.execute(_READ, {"b_pairing": self._pairing, "b_streams": list(streams)})
+        return dict.fromkeys(streams, "") | {row.stream: row.value for row in rows}
 
     def save(self, stream: str, value: str) -> None:
         """Store a cursor."""

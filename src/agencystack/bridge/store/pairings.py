@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Identity
@@ -43,6 +43,10 @@ class Pairing:
     revision: int = 0
 
 
+# Asked at every step: built once, since that costs more than asking.
+_OWN = select(table).where(table.c.id == bindparam("b_id"))
+
+
 class Pairings:
     """The row of one pairing."""
 
@@ -52,7 +56,7 @@ class Pairings:
 
     def get(self) -> Pairing:
         """Return the pairing; one that is not stored yet is active."""
-        row = self._connection.execute(select(table).where(table.c.id == self._pairing)).one_or_none()
+        row = self._connection.execute(_OWN, {"b_id": self._pairing}).one_or_none()
         if row is None:
             return Pairing(self._pairing)
         known = {
