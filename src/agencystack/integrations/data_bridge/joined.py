@@ -127,20 +127,18 @@ class KeysExpected(Resource):
         self._keeper, self._joining = keeper, joining
 
     def read(self) -> Reading:
-        """Return whether they know all keys, and which they sign with."""
+        """Return whether they know all keys, and sign with the right one; nothing is to be known before they work."""
         known = [key.id for key in self._joining.workers.known()]
-        if not known:
-            return Reading({})
-        return Reading({"all known": set(self._joining.keys.ids()) <= set(known), "signs with": known[0]})
+        ready = not known or (set(self._joining.keys.ids()) <= set(known) and known[0] == (self._common() or known[0]))
+        return Reading({"ready": ready})
 
     def wanted(self) -> Fields:
-        """Want one that the product takes now and will take."""
-        known, common = self._joining.workers.known(), self._common()
-        return {"all known": True, "signs with": common} if known and common else {}
+        """Want them to sign with one that the product takes now and will take, and to take all."""
+        return {"ready": True}
 
     def write(self, change: Change) -> None:
         """Tell the workers."""
-        first = change.target["signs with"]
+        first = self._common()
         keys = {key.id: key for key in (*self._joining.workers.known(), *self._joining.keys.kept())}
         self._joining.workers.take(sorted(keys.values(), key=lambda key: key.id != first))
 
