@@ -23,8 +23,8 @@ from tests.bridge.fleet.running import Course, run
 from tests.bridge.fleet.workers import Installation, kill
 from tests.bridge.postgres import postgres, server
 
-PATIENCE = 60.0
-QUICKLY = 12.0
+PATIENCE = 180.0
+QUICKLY = 25.0
 """Seconds for what must not wait for a silence of 30 s."""
 
 
