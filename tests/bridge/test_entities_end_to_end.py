@@ -274,3 +274,26 @@ def test_what_is_deleted_is_archived_on_the_other_side_and_comes_back(whole: Tog
     it.run()
     assert it.doc("Item", item_code="MUG")["disabled"] == 1
     assert it.refused() == it.asked() == []
+
+
+def test_a_backfill_that_is_stopped_goes_on_where_it_was(whole: Together) -> None:
+    it, told = whole, []
+    for number in range(130):
+        it.put("wp/v2/posts", title=f"News {number}", content="<p>x</p>", status="publish")
+
+    class Stopped(Exception):
+        """A person pressed Ctrl-C."""
+
+    def stop(walked: int, _progress: object) -> None:
+        told.append(walked)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        it.bridge.backfill("post", W, stop)
+    made = len(it.docs("Blog Post"))
+    it.join()  # another process
+    it.bridge.backfill("post", W, lambda walked, _progress: told.append(walked))
+    it.run()
+
+    assert (made, told) == (100, [100, 30])
+    assert {one["title"] for one in it.docs("Blog Post")} == {f"News {number}" for number in range(130)}
