@@ -127,7 +127,8 @@ def test_the_schemas_are_linked() -> None:
 def test_the_environment_variables_are_documented() -> None:
     read = {
         node.value
-        for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+        for folder in ("src", "tests", "scripts", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
