@@ -22,7 +22,7 @@ class ProductOnErpNext(CatalogueOnErpNext):
     """An Item that is no variant: for itself, or a template."""
 
     entity: ClassVar[str] = "product"
-    which: ClassVar[Sequence[Sequence[Any]]] = (["variant_of", "is", "not set"],)
+    which: Sequence[Sequence[Any]] = (["variant_of", "is", "not set"],)
 
     def shared(self, native: Native) -> bool:
         """Leave variants to their own entity."""

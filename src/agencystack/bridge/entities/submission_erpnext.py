@@ -33,7 +33,7 @@ class SubmissionOnErpNext(SharedErpNextForm):
 
     entity: ClassVar[str] = "submission"
     doctype: ClassVar[str] = _COMMUNICATION
-    which: ClassVar[Sequence[Sequence[Any]]] = (
+    which: Sequence[Sequence[Any]] = (
         [TOKEN_FIELD, "is", "set"],
         ["reference_doctype", "=", _LEAD],
     )

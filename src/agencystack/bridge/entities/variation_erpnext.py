@@ -19,7 +19,7 @@ class VariationOnErpNext(CatalogueOnErpNext):
     """A variant of a template."""
 
     entity: ClassVar[str] = "variation"
-    which: ClassVar[Sequence[Sequence[Any]]] = (["variant_of", "is", "set"],)
+    which: Sequence[Sequence[Any]] = (["variant_of", "is", "set"],)
 
     _spelt: Mapping[str, Mapping[str, str]] = {}
     _templates: Mapping[str, Document] = {}
