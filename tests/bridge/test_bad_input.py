@@ -1,6 +1,6 @@
 """What shops and offices really type, all of it at once: each record ends synced, or shown with what to do about it.
 
-One pairing per transport holds every bad record beside good ones, so that none can hide behind another's trouble.
+One pairing holds every bad record beside good ones, so that none can hide behind another's trouble.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Shop:
 _GROUPS = {"customer_group": "Individual", "territory": "All Territories"}
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["plugin", "rest"])
+@pytest.fixture(scope="module", params=[True], ids=["plugin"])
 def bad(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return Shop(tmp_path_factory.mktemp("bad"), plugin=request.param)
 

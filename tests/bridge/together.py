@@ -38,7 +38,7 @@ W, E = SideName.WORDPRESS, SideName.ERPNEXT
 SHOP_URL, ERP_URL = "http://shop.example", "http://erp.localhost"
 ALL = ("category", "customer", "product", "variation", "order", "payment", "refund", "submission", "post", "page")
 SHIPPING, FEE = "SHIPPING", "FEES"
-IDLE = 16
+IDLE, MOST_ROUNDS = 16, 200
 """So many looks that come to nothing are enough: what waits for a record that does not come is shown after twelve."""
 PATIENT = timedelta(hours=1)
 """How far ahead something may be due that a test still waits for."""
@@ -295,8 +295,10 @@ class Together:
 
     def run(self) -> Progress:
         """Let the bridge work until nothing is due, or looking again has long come to nothing."""
-        total, idle = Progress(), 0
+        total, idle, rounds = Progress(), 0, 0
         while idle < IDLE:
+            rounds += 1
+            assert rounds < MOST_ROUNDS, f"the bridge does not come to rest: {progress}, {self.refused()}"
             progress = self.bridge.run()
             total += progress
             due = self.bridge.next_due()
