@@ -298,7 +298,7 @@ class Together:
         total, idle, rounds = Progress(), 0, 0
         while idle < IDLE:
             rounds += 1
-            assert rounds < MOST_ROUNDS, f"the bridge does not come to rest: {progress}, {self.refused()}"
+            assert rounds < MOST_ROUNDS, f"the bridge does not come to rest: {total}, {self.refused()}"
             progress = self.bridge.run()
             total += progress
             due = self.bridge.next_due()
