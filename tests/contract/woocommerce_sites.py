@@ -26,7 +26,8 @@ RECORDINGS = Path(__file__).parent / "recordings" / "woocommerce"
 _OTHERS = """
     _links id order_key payment_url price_html related_ids permalink avatar_url guid link number version
     permalink_template generated_slug slug downloads username author class_list count unique_sku Location
-    average_rating new_draft_order_id image images refunded_by total_sales src date rendered additional_data additional_errors
+    average_rating new_draft_order_id image images refunded_by total_sales src date rendered
+    additional_data additional_errors
 """
 VOLATILE = frozenset(_OTHERS.split())
 # What no part of the bridge looks at, and themes and plugins add to.

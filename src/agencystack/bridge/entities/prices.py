@@ -149,10 +149,11 @@ class ItemPrices:
         return max(now, key=_begin) if now else min(mine, key=_begin, default=None)
 
     def _counts(self, row: Document, item: Document, price_list: str | None) -> bool:
-        return (
-            row.get("price_list") == price_list
-            and row.get("uom") in {None, "", item.get("stock_uom", self._accounting.uom)}
-        )
+        return row.get("price_list") == price_list and row.get("uom") in {
+            None,
+            "",
+            item.get("stock_uom", self._accounting.uom),
+        }
 
     def _now(self, row: Document) -> bool:
         return _begin(row)[0] <= self._today().isoformat() <= _end(row)
