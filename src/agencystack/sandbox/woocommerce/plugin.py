@@ -119,6 +119,8 @@ class BridgePlugin:
     def _searched(self, kind: str, params: dict[str, Any]) -> Json:
         if kind == "submission":
             return {"records": [self._native(kind, id_) for id_ in self._table(kind)]}
+        if kind not in _PLACES:
+            raise RestError("agencystack_not_kept", "this site keeps no such records", 404)
         place = _PLACES["product" if kind == "variation" and "parent" not in params else kind]
         place = place.format(params.pop("parent", ""))
         answer = self._inner("GET", place, params={"context": "edit", "per_page": "100", "role": "all", **params})
