@@ -86,7 +86,12 @@ def test_the_tour_keeps_every_promise_and_stays_until_ctrl_c() -> None:
         folder = folder_in(shown)
         assert processes_of(folder), "the stack stays up"
         assert f"export AGENCYSTACK_HOME={folder}" in shown
-        assert shown.count("passed") == 12, "two tables of six proofs"
+        mails = [line for line in shown.splitlines() if "a mail arrives" in line]
+        assert len(mails) == 12, "two tables of six proofs"
+        bridged = [line for line in shown.splitlines() if line.split()[1:3] == ["data-bridge", "wordpress"]]
+        assert len([line for line in bridged if "there and back" in line or "becomes a lead" in line]) == 4
+        proven = [line for line in (*mails, *bridged) if "passed" in line]
+        assert len(proven) == shown.count("passed") == 17
         assert "failed" not in shown
         assert [line for line in shown.splitlines() if line.startswith("checked: ")] == [
             "checked: nothing is left to change",

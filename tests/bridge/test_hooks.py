@@ -16,7 +16,7 @@ from agencystack.bridge.record import SideName
 from agencystack.bridge.signing import SigningKey
 from agencystack.stack.secrets import Secret
 
-KEY = SigningKey("k1", Secret("shared"))
+KEY = SigningKey("k1", Secret("known-to-both"))
 ROUTE = "hooks/acme/wordpress"
 
 
@@ -52,7 +52,7 @@ def http(ears: Ears) -> TestClient:
 
 
 def of_product(body: bytes) -> str:
-    return base64.b64encode(hmac.new(b"shared", body, hashlib.sha256).digest()).decode()
+    return base64.b64encode(hmac.new(b"known-to-both", body, hashlib.sha256).digest()).decode()
 
 
 def test_our_plugins_call_asks_to_look_what_changed(http: TestClient, ears: Ears) -> None:

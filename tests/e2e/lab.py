@@ -21,6 +21,8 @@ import httpx
 from ruamel.yaml import YAML
 
 from agencystack.sandbox import api
+from agencystack.sandbox.bridge_service import BridgeService
+from agencystack.sandbox.plan import SandboxFolder
 from agencystack.stack.load import load
 from agencystack.stack.model import Stack
 from agencystack.stack.sealed import SealedStore
@@ -159,6 +161,11 @@ class Lab:
     def undo(self, *more: str, **options: Any) -> Outcome:
         """Run ``undo email --auto --json``."""
         return self.run("undo", "email", "--auto", "--json", *more, **options)
+
+    def rest(self) -> None:
+        """End the data bridge's worker, as a restore wants it."""
+        self._now = None
+        BridgeService(SandboxFolder(self.folder), self.ports["bridge"]).stop()
 
     # -- states
 

@@ -167,6 +167,9 @@ def test_a_restored_backup_older_than_a_rotation_is_mended(applied: Lab, tmp_pat
     file = tmp_path / "backup.tar.gz"
     assert applied.run("backup", str(file), "--with-key").code == 0
     assert applied.run("rotate", "email", "--auto", "--json").code == 0
+    refused = applied.run("restore", str(file))
+    assert (refused.code, "the data bridge is at work" in refused.err) == (2, True)
+    applied.rest()
     assert applied.run("restore", str(file)).code == 0
     assert applied.plan().code == 3
     applied.integrated()

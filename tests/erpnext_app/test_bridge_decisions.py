@@ -239,7 +239,8 @@ def test_tokens_are_kept_where_the_bridge_looks_for_them(site: BridgeDouble) -> 
         for doctype, given in rights.items()
         if "create" in given
     }
-    assert made - set(fields.TOKENED) == {"Item Attribute", "Blogger"}, "these are found by their names"
+    assert made, "the app makes documents"
+    assert made <= set(fields.TOKENED), "a creation whose answer was lost is found by its token"
 
 
 def step(**given: Any) -> dict[str, Any]:

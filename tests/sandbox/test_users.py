@@ -77,7 +77,7 @@ def test_the_real_wordpress_is_repaired_and_reset_with_the_sandbox(folder):
     if reason:
         pytest.skip(reason)
     report = api.up(folder, real=["wordpress"])
-    assert report.running == {"stand-ins": True, "wordpress": True}
+    assert report.running == {"stand-ins": True, "bridge": True, "wordpress": True}
     site = load(folder / "stack.yaml").clients["acme"].components.wordpress
     assert httpx.get(f"{site.url}/wp-json/").json()["name"] == "Acme shop"
     upload = Path(site.exec.path) / "wp-content/uploads/mine.txt"

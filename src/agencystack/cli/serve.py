@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from agencystack.stack.secrets import Secret
 from agencystack.stack.values import ADDRESS
 
 Places = Annotated[int, typer.Option("--places", min=1, help="Pairings attended to at a time.")]
+
+PRIVATE_UMASK = 0o077
 
 
 def register(app: typer.Typer, bridge: typer.Typer) -> None:
@@ -71,6 +74,7 @@ def _work(home: Home, database: Secret | None, address: str | None, places: int)
     from agencystack.bridge.place import Place
     from agencystack.bridge.service import run
 
+    os.umask(PRIVATE_UMASK)  # DBOS makes a file of its own, with what is in the products
     run(Place(home, database), Listening.at(address) if address else None, places=places)
     return ExitCode.DONE
 
