@@ -104,6 +104,33 @@ def test_without_two_different_times_a_person_is_asked(times: tuple[datetime | N
     assert decided(field(policy=Policy.NEWER), ("a", "a"), "b", "c", times=times).conflicts
 
 
+@pytest.mark.parametrize(
+    ("rule", "contested", "asked"),
+    [
+        (field(E), [W], True),
+        (field(E), [W, E], True),
+        (field(W), [W], False),  # it wins anyway
+        (field(E, TO_W), [W], False),  # it could not go across anyway
+        (field(policy=Policy.ASK), [W], True),
+    ],
+)
+def test_no_policy_overwrites_a_contested_edit(rule: Field, contested: list[SideName], asked: bool) -> None:
+    base = {"name": Agreed("a", "a")}
+    merged = merge(entity(rule), base, seen("b"), seen("c"), contested={"name": contested})
+    assert bool(merged.conflicts) == asked
+    assert bool(merged.to_wordpress or merged.to_erpnext) != asked
+
+
+def test_a_contested_field_that_one_side_alone_changed_needs_nobody() -> None:
+    base = {"name": Agreed("a", "a")}
+    assert merge(entity(field(E)), base, seen("b"), seen("a"), contested={"name": [W]}).to_erpnext == {"name": "b"}
+
+
+def test_what_a_person_decided_ends_the_contest() -> None:
+    base, contested = {"name": Agreed("a", "a")}, {"name": [W, E]}
+    assert merge(entity(field(E)), base, seen("b"), seen("c"), {"name": "c"}, contested).to_wordpress == {"name": "c"}
+
+
 def test_a_field_one_side_does_not_tell_is_left_alone() -> None:
     merged = merge(entity(field()), {"name": Agreed("a", "a")}, seen("b"), Observed("2", {}))
     assert merged == Merge()

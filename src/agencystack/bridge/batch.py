@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agencystack.bridge.entity import Entity
-from agencystack.bridge.merge import Base
+from agencystack.bridge.merge import Base, Contested
 from agencystack.bridge.plan import Plan
 from agencystack.bridge.record import Observed, SideName, Value
 from agencystack.bridge.store.conflicts import Conflict
@@ -53,6 +53,7 @@ class Key:
         seen: what each side holds now, as it tells it.
         merged: the same with links for references.
         decided: what a person decided, by field.
+        contested: by field, the sides whose edit no policy may overwrite.
         plan: what is to be done.
         again: set where its hints are not followed yet.
         settled: nothing more is to be done in this batch.
@@ -72,6 +73,7 @@ class Key:
     seen: dict[SideName, Observed] = field(default_factory=dict)
     merged: dict[SideName, Observed] = field(default_factory=dict)
     decided: dict[str, Value] = field(default_factory=dict)
+    contested: Contested = field(default_factory=dict)
     plan: Plan | None = None
     again: Again | None = None
     settled: bool = False

@@ -217,7 +217,7 @@ class Ends:
         delay = 0 if key.attempts < AT_ONCE else self._context.pause(key.attempts)
         if set(key.merged) != set(SideName):
             return [Again("look at what was written", delay)]
-        rest = plan(Situation(key.entity, key.base, key.merged))
+        rest = plan(Situation(key.entity, key.base, key.merged, contested=key.contested))
         if rest.intents or rest.conflicts or rest.tombstone:
             return [Again("more to do", delay)]
         key.base = {**key.base, **rest.agreed}

@@ -7,7 +7,7 @@ is shared since today) a value beside nothing is copied, and two values are deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from agencystack.bridge.entity import Deletion, Entity, Field, Join, Policy
@@ -35,6 +35,8 @@ class Agreed:
 
 
 Base = Mapping[str, Agreed]
+Contested = Mapping[str, Collection[SideName]]
+"""By field, sides whose edit may be newer than what the other side holds, though nothing tells so: a person does."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ _NOTHING = _Decision()
 
 
 def merge(
-    entity: Entity, base: Base, wordpress: Observed, erpnext: Observed, decided: Mapping[str, Value] | None = None
+    entity: Entity,
+    base: Base,
+    wordpress: Observed,
+    erpnext: Observed,
+    decided: Mapping[str, Value] | None = None,
+    contested: Contested | None = None,
 ) -> Merge:
     """Return what is to be done about one linked pair.
 
@@ -104,8 +111,9 @@ def merge(
         wordpress: what WordPress holds; references are links.
         erpnext: what ERPNext holds; references are links.
         decided: what a person decided: the value of a field; for :data:`RECORD` the name of the side that is right.
+        contested: by field, the sides whose edit no policy may overwrite.
     """
-    decided = decided or {}
+    decided, contested = decided or {}, contested or {}
     if Presence.GONE in (wordpress.presence, erpnext.presence):
         return _of_presence(entity, base, {SideName.WORDPRESS: wordpress, SideName.ERPNEXT: erpnext}, decided)
     tell: dict[SideName, dict[str, Value]] = {side: {} for side in SideName}
@@ -120,6 +128,8 @@ def merge(
             decision = _as_said(rule, now, decided[name])
         else:
             decision = _of_field(rule, before, now, wordpress, erpnext)
+            if any(side in decision.tell for side in contested.get(name, ())) and _collide(rule, before, now):
+                decision = _Decision(clash=True)
         for side, value in decision.tell.items():
             tell[side][name] = value
         if decision.agreed and before != now:
@@ -149,6 +159,12 @@ def _of_field(rule: Field, before: Agreed | None, now: Agreed, wordpress: Observ
     if len(changed) == 1:
         return _one_changed(rule, before, now, changed[0])
     return _both_changed(rule, now, {SideName.WORDPRESS: wordpress, SideName.ERPNEXT: erpnext})
+
+
+def _collide(rule: Field, before: Agreed | None, now: Agreed) -> bool:
+    """Tell whether both sides changed a field that either may tell the other, and a policy is all that decides."""
+    both_ways = all(rule.direction.reaches(side) for side in SideName)
+    return both_ways and rule.join is None and len(_changed(before, now)) == len(SideName)
 
 
 def _joined(join: Join, before: Agreed | None, now: Agreed, owner: SideName) -> Value:

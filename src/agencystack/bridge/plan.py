@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agencystack.bridge.entity import Deletion, Entity
-from agencystack.bridge.merge import Agreed, Base, Clash, initial, merge
+from agencystack.bridge.merge import Agreed, Base, Clash, Contested, initial, merge
 from agencystack.bridge.record import Fields, Observed, Presence, SideName, Value
 from agencystack.bridge.side import Action
 
@@ -21,6 +21,7 @@ class Situation:
         seen: what each side holds, references as links; a side without a record yet is left out.
         decided: what a person decided, by field.
         retired: both sides were without it, and knew of each other.
+        contested: by field, the sides whose edit no policy may overwrite.
     """
 
     entity: Entity
@@ -28,6 +29,7 @@ class Situation:
     seen: Mapping[SideName, Observed]
     decided: Mapping[str, Value] = field(default_factory=dict)
     retired: bool = False
+    contested: Contested = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def plan(situation: Situation) -> Plan:
         situation.seen[SideName.WORDPRESS],
         situation.seen[SideName.ERPNEXT],
         situation.decided,
+        situation.contested,
     )
     if merged.retire is not None:
         intents = [Intent(merged.retire, Action.RETIRE, how=_how(situation.entity))]

@@ -13,7 +13,7 @@ from agencystack.bridge.merge import RECORD
 from agencystack.bridge.plan import Intent, Situation, plan
 from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
 from agencystack.bridge.references import Known, addressed, linked, links_in, named
-from agencystack.bridge.settling import settle_updates
+from agencystack.bridge.settling import contested, settle_updates
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
@@ -104,6 +104,7 @@ def _resolve(context: Context, transaction: Transaction, key: Key, planned: Plan
             return
         key.merged[side] = resolved
     settle_updates(key)
+    key.contested = contested(key)
 
 
 def _park(context: Context, transaction: Transaction, key: Key, side: SideName, ref: Ref, planned: Planned) -> None:
@@ -149,7 +150,7 @@ def _plan(key: Key) -> None:
         return
     key.decided = decisions(key)
     retired = key.pair.state is LinkState.RETIRED
-    key.plan = plan(Situation(key.entity, key.base, key.merged, key.decided, retired))
+    key.plan = plan(Situation(key.entity, key.base, key.merged, key.decided, retired, key.contested))
     if retired and not key.plan.intents and Presence.GONE in (seen.presence for seen in key.merged.values()):
         key.end()  # it is back where it is, and may not go across
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agencystack.bridge.batch import Again, Batch, Key
 from agencystack.bridge.context import SECOND, Context
-from agencystack.bridge.merge import Agreed
+from agencystack.bridge.merge import Agreed, Contested
 from agencystack.bridge.record import SideName, Value, same
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.audits import Event
+from agencystack.bridge.store.conflicts import ConflictKind
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.operations import Intended
@@ -35,22 +38,56 @@ def settle_updates(key: Key) -> None:
     that shows what was sent tells that all of it happened: another value beside it is an edit made there since then.
     A field that has an algebra of its own, or that was written to both sides, is left to the merge.
     """
-    for one in key.operations:
-        if one.action is not Action.UPDATE or one.side not in key.merged:
-            continue
-        elsewhere = {name for other in key.operations if other.side is not one.side for name in other.fields}
-        alone = [rule.name for rule in key.entity.fields if rule.join is None and rule.name not in elsewhere]
-        now = key.merged[one.side].fields
-        sent = [name for name in alone if name in one.fields and name in one.across and name in now]
-        before = {name: key.base[name].on(one.side) for name in sent if name in key.base}
-        happened = any(
-            same(now[name], one.fields[name]) and not (name in before and same(before[name], one.fields[name]))
-            for name in sent
-        )
+    for one in _updates(key):
+        now, known = key.merged[one.side].fields, _known(key, one.side)
+        sent = _alone(key, one)
+        happened = any(_shows(now[name], one.fields[name], known.get(name)) for name in sent)
         for name in sent:
-            edited = happened and not (name in before and same(now[name], before[name]))
+            edited = happened and not (name in known and same(now[name], known[name]))
             if edited or same(now[name], one.fields[name]):
                 key.base = {**key.base, name: _agreed(one.side, one.fields[name], one.across[name])}
+
+
+def contested(key: Key) -> Contested:
+    """Return the fields in which an edit may lie upon an update of ours that was never answered, by their side.
+
+    Where a field holds neither what was sent nor what was there before, and no other field tells whether the update
+    happened, somebody edited it before the update (then the field's policy decides) or upon it, knowing the other
+    side's value (then theirs is the newer one). A person is asked, and goes on being asked, rather than a policy
+    overwriting it.
+    """
+    found: dict[str, Collection[SideName]] = {
+        one.field: tuple(SideName) for one in key.conflicts if one.kind is ConflictKind.FIELD
+    }
+    for one in _updates(key):
+        now, known = key.merged[one.side].fields, _known(key, one.side)
+        sent = _alone(key, one)
+        tells = (same(now[name], one.fields[name]) or (name in known and same(now[name], known[name])) for name in sent)
+        if not any(tells):
+            found |= dict.fromkeys(sent, (one.side,))
+    return found
+
+
+def _updates(key: Key) -> list[Intended]:
+    return [one for one in key.operations if one.action is Action.UPDATE and one.side in key.merged]
+
+
+def _alone(key: Key, one: Intended) -> list[str]:
+    """Return the fields an update wrote that have no algebra of their own, and were not written to both sides."""
+    elsewhere = {name for other in key.operations if other.side is not one.side for name in other.fields}
+    plain = [rule.name for rule in key.entity.fields if rule.join is None and rule.name not in elsewhere]
+    now = key.merged[one.side].fields
+    return [name for name in plain if name in one.fields and name in one.across and name in now]
+
+
+def _known(key: Key, side: SideName) -> dict[str, Value]:
+    """Return what a side held before, of the fields both agreed on."""
+    return {name: agreed.on(side) for name, agreed in key.base.items()}
+
+
+def _shows(now: Value, sent: Value, before: Value | None) -> bool:
+    """Tell whether a field holds what was sent, and did not hold that before."""
+    return same(now, sent) and not same(before, sent)
 
 
 def _agreed(side: SideName, here: Value, across: Value) -> Agreed:
