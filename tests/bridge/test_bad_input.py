@@ -181,7 +181,7 @@ class Shop:
 _GROUPS = {"customer_group": "Individual", "territory": "All Territories"}
 
 
-@pytest.fixture(scope="module", params=[True], ids=["plugin"])
+@pytest.fixture(scope="module", params=[True, False], ids=["plugin", "rest"])
 def bad(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return Shop(tmp_path_factory.mktemp("bad"), plugin=request.param)
 
@@ -226,6 +226,11 @@ def test_nothing_is_half_written(bad: Shop, what: str) -> None:
 
     assert bad.across(entity, what) == ""
     assert [one for one in bad.it.docs("Sales Order") if not one["items"] or one["docstatus"] == 0] == []
+
+
+@pytest.mark.parametrize("doctype", ["Sales Order", "Payment Entry", "Sales Invoice"])
+def test_what_erpnext_refuses_to_submit_is_not_left_as_a_draft(bad: Shop, doctype: str) -> None:
+    assert [one["name"] for one in bad.it.docs(doctype) if one["docstatus"] == 0] == []
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,6 @@ def test_a_simple_product_of_the_shop(records: FakeRecords) -> None:
         "regular_price": "19.90",
         "sale": None,
         "stock": "10",
-        "attributes": None,
         "virtual": None,
     }
     assert set(seen.fields) == {one.name for one in PRODUCT.fields}

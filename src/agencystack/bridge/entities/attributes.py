@@ -38,8 +38,6 @@ def ordered(options: Iterable[str | None]) -> tuple[str, ...]:
 
 def shop_options(native: Native) -> dict[str, Value] | None:
     """Return the canonical attributes of a variable product: those that tell variations apart."""
-    if native.get("type") != "variable":
-        return None
     return {
         name: ordered(one.get("options") or ())
         for one in native.get("attributes") or ()

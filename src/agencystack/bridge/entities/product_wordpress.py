@@ -43,7 +43,8 @@ class ProductOnWordPress(CatalogueOnWordPress):
             "image": images.shop_image(native.get("images") or (), meta_of(native)),
             **prices.shop_prices(native, self.digits, self.today),
             "stock": shop_stock(native),
-            "attributes": attributes.shop_options(native),
+            # A simple product has no say in them: where it once was variable, its Item keeps them.
+            **({"attributes": attributes.shop_options(native)} if native.get("type") == VARIABLE else {}),
             # None and not False: ERPNext tells nothing here, and what is no difference needs no writing.
             "virtual": normal.flag(native.get("virtual")) or normal.flag(native.get("downloadable")) or None,
         }

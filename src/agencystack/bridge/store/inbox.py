@@ -93,7 +93,9 @@ class Inbox:
             {"generation": inbox.c.generation + 1} if eager else {"generation": inbox.c.generation}
         )
         if eager:
-            changes |= {"reason": new.reason, "attempts": 0, "not_before": sooner, "waits_for": None}
+            # One that waits for another record waits on, however often a walk of all records finds it: it is counted.
+            attempts = case((inbox.c.waits_for.is_(None), 0), else_=inbox.c.attempts)
+            changes |= {"reason": new.reason, "attempts": attempts, "not_before": sooner, "waits_for": None}
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=["pairing", "side", "entity", "record"], set_=changes),
             [self._row(side, *one, reason, now) for one in unique],
