@@ -279,7 +279,6 @@ def test_an_item_of_erpnext(documents: FakeDocuments) -> None:
     assert seen.fields["category"] == Ref("category", "Imported")
     assert (seen.fields["sku"], seen.fields["name"], seen.fields["type"]) == ("SKU-001", "Widget", "simple")
     assert set(seen.fields) == {one.name for one in PRODUCT.fields}
-    )
 
 
 def test_an_item_made_of_a_product_reads_back_as_it(documents: FakeDocuments, records: FakeRecords) -> None:
