@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 AGENCYSTACK := $(BIN)/agencystack
 PYTEST_ARGS :=
+# Most tests wait for products more than they compute.
+WORKERS := 3
 HISTORIES := 100000
 MINUTES := 5
 
@@ -53,8 +55,8 @@ setup: environment ## build .venv: every package pinned and checked by hash
 demo: environment ## show the whole of it on a sandbox: plan, integrate, prove, drift, undo (Ctrl-C ends it)
 	@$(BIN)/python scripts/demo.py
 
-test: environment ## run the tests; PYTEST_ARGS="-k name" runs some
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: environment ## run the tests, WORKERS (3) at a time; PYTEST_ARGS="-k name" runs some
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-live: environment ## run contract suite and proofs against what AGENCYSTACK_TEST_STACK=stack.yaml names
 	@scripts/test-live $(BIN)/pytest $(PYTEST_ARGS)
