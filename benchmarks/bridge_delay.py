@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from agencystack.bridge.record import SideName
-from agencystack.bridge.worker import Rhythm
+from agencystack.bridge.serving.worker import Rhythm
 from benchmarks.bridge_ground import Ground, bridge, ground, sharing
 from benchmarks.bridge_products import PASSWORD
 from benchmarks.bridge_serving import Installation, installation, percentile

@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.connecting import connect
 from agencystack.bridge.entities.catalogue import ENTITIES
-from agencystack.bridge.keyring import Access
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.connecting import connect
+from agencystack.bridge.serving.keyring import Access
 from agencystack.bridge.signing import SigningKey
 from agencystack.bridge.store import Store
 from agencystack.stack.secrets import Secret

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import httpx
 
-from agencystack.bridge.context import utc_now
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.sql import millis
+from agencystack.bridge.work.context import utc_now
 from agencystack.stack.files import private_folder
 from agencystack.stack.paths import Home
 from agencystack.stack.sealed import SealedStore
@@ -72,7 +72,7 @@ class Installation:
         for _ in range(workers):
             self._start("bridge", "worker", "--places", str(places))
         with self.place.opened() as store:
-            from agencystack.bridge.service import milliseconds
+            from agencystack.bridge.serving.service import milliseconds
             from agencystack.bridge.store.shifts import Shifts
 
             shifts = Shifts(store, milliseconds)

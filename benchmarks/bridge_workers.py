@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from agencystack.bridge.context import utc_now
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.sql import millis
+from agencystack.bridge.work.context import utc_now
 from benchmarks.bridge_ground import Ground, ground, sharing
 from benchmarks.bridge_serving import Installation, installation
 from benchmarks.measured import Measured

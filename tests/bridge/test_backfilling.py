@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agencystack.bridge import backfilling
 from agencystack.bridge.entities.catalogue import ENTITIES
 from agencystack.bridge.side import Operation, Outcome
 from agencystack.bridge.sides.erpnext.documents import Group, Step
@@ -21,6 +20,7 @@ from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.plugin import AT_ONCE, PluginRecords
 from agencystack.bridge.sides.wordpress.records import Kind, Write
 from agencystack.bridge.signing import SigningKey
+from agencystack.bridge.work import backfilling
 from agencystack.components.woocommerce import RestApi
 from agencystack.stack.errors import ComponentRef, Unavailable
 from agencystack.stack.secrets import Secret

@@ -8,11 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from agencystack.bridge.brake import FEW, WINDOW, braked
 from agencystack.bridge.entity import Direction
-from agencystack.bridge.mailing import mails, may_mail
-from agencystack.bridge.pairing import remembered, suspicion
-from agencystack.bridge.reconciling import LEAF, parts
 from agencystack.bridge.record import Ref, SideName
 from agencystack.bridge.settings import EntitySharing, Sharing
 from agencystack.bridge.side import Action, Changes, Identity, Outcome, Result
@@ -20,6 +16,10 @@ from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import metadata
+from agencystack.bridge.work.brake import FEW, WINDOW, braked
+from agencystack.bridge.work.mailing import mails, may_mail
+from agencystack.bridge.work.pairing import remembered, suspicion
+from agencystack.bridge.work.reconciling import LEAF, parts
 from agencystack.stack.errors import Unavailable, UsageError
 from tests.bridge.fakes import E, Killed, W
 from tests.bridge.test_cycle import World
@@ -361,7 +361,7 @@ def test_an_answer_that_comes_late_is_no_restored_backup(world: World, monkeypat
 
 
 def test_a_record_that_breaks_the_bridge_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agencystack.bridge import planning
+    from agencystack.bridge.work import planning
 
     plan = planning.plan
 

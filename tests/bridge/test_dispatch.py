@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from dbos import DBOS
 
-from agencystack.bridge import dispatch
-from agencystack.bridge.dispatch import MOST_BATCHES, Dispatcher, Engine
+from agencystack.bridge.serving import dispatch
+from agencystack.bridge.serving.dispatch import MOST_BATCHES, Dispatcher, Engine
 from agencystack.stack.errors import ComponentRef, Unavailable
 
 
@@ -89,7 +89,7 @@ def test_every_pairing_is_reconciled_once_a_night(url: str, stopped: list[Dispat
 
 DIES = """
 import os, sys
-from agencystack.bridge.dispatch import Dispatcher, Engine
+from agencystack.bridge.serving.dispatch import Dispatcher, Engine
 
 class Desk:
     def pairings(self): return ["acme"]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agencystack.bridge.gathering import Gathered
+from agencystack.bridge.work.gathering import Gathered
 
 PATIENCE = 10.0
 

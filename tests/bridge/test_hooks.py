@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, MutableMapping
 import pytest
 from starlette.testclient import TestClient
 
-from agencystack.bridge import hooks
-from agencystack.bridge.hooks import MOST_BYTES, MOST_OF_OURS, Bucket, Hint, application
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving import hooks
+from agencystack.bridge.serving.hooks import MOST_BYTES, MOST_OF_OURS, Bucket, Hint, application
 from agencystack.bridge.signing import SigningKey
 from agencystack.stack.secrets import Secret
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
-from agencystack.bridge import logbook
-from agencystack.bridge.logbook import FILE, kept, told
-from agencystack.bridge.metrics import Count, counts, exposition
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving import logbook
+from agencystack.bridge.serving.logbook import FILE, kept, told
+from agencystack.bridge.serving.metrics import Count, counts, exposition
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.dead import DeadLetter
@@ -42,7 +42,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def test_a_line_says_what_happened_when_and_to_whom(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with kept(tmp_path / "bridge", "host-1-abc"):
         structlog.get_logger("agencystack.bridge").error("pairing paused", pairing="acme", reason="the site was copied")
-        logging.getLogger("agencystack.bridge.worker").warning("pairing %s: %s", "acme", "it is away")
+        logging.getLogger("agencystack.bridge.serving.worker").warning("pairing %s: %s", "acme", "it is away")
     paused, away = lines(tmp_path / "bridge")
     assert {name: paused[name] for name in ("event", "pairing", "level", "worker")} == {
         "event": "pairing paused",
@@ -54,7 +54,7 @@ def test_a_line_says_what_happened_when_and_to_whom(tmp_path: Path, capfd: pytes
     assert (away["event"], away["level"], away["logger"]) == (
         "pairing acme: it is away",
         "warning",
-        "agencystack.bridge.worker",
+        "agencystack.bridge.serving.worker",
     )
     assert "it is away" in capfd.readouterr().err, "who runs it by hand sees what goes wrong"
     assert (tmp_path / "bridge" / FILE).stat().st_mode & 0o777 == 0o600
@@ -68,7 +68,9 @@ def test_neither_a_secret_nor_a_record_s_value_reaches_the_log(tmp_path: Path) -
         try:
             raise ValueError("mara@canary.example")
         except ValueError:
-            logging.getLogger("agencystack.bridge.worker").exception("pairing %s could not be attended to", "acme")
+            logging.getLogger("agencystack.bridge.serving.worker").exception(
+                "pairing %s could not be attended to", "acme"
+            )
             logging.getLogger("another.library").error("it broke\nwith mara@canary.example")
     assert "canary" not in (tmp_path / FILE).read_text("utf-8")
     _, broken, other = lines(tmp_path)

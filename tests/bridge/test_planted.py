@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from agencystack.bridge import ending, merge, plan, planning
-from agencystack.bridge.batch import Again
+from agencystack.bridge import merge, plan
 from agencystack.bridge.record import Observed, Presence, SideName
 from agencystack.bridge.side import Changes, Mark, Result
 from agencystack.bridge.store.inbox import Inbox
+from agencystack.bridge.work import ending, planning
+from agencystack.bridge.work.batch import Again
 
 from .world.entities import ENTITIES
 from .world.history import Setup, history

@@ -15,12 +15,12 @@ import pytest
 import structlog.testing
 from starlette.testclient import TestClient
 
-from agencystack.bridge.forgetting import forget_person
-from agencystack.bridge.hooks import Hint, application
-from agencystack.bridge.keyring import Access, Keyring
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.hooks import Hint, application
+from agencystack.bridge.serving.keyring import Access, Keyring
 from agencystack.bridge.signing import WINDOW, SigningKey
 from agencystack.bridge.store import Store
+from agencystack.bridge.work.forgetting import forget_person
 from agencystack.stack.errors import UsageError
 from agencystack.stack.secrets import Secret
 from tests.bridge.together import ALL, ERP_URL, SHOP_URL, Clock, E, Together, W, sharing_of

@@ -20,7 +20,7 @@ from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.sql import millis
-from agencystack.bridge.uncounted import KEPT, NONE, OrdersSince
+from agencystack.bridge.work.uncounted import KEPT, NONE, OrdersSince
 from agencystack.components.woocommerce import RestApi
 from agencystack.stack.errors import ComponentRef
 from tests.bridge.fakes import Clock, E, W

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from agencystack.bridge.serving.worker import Rhythm, Worker
 from agencystack.bridge.store.shifts import Standing
-from agencystack.bridge.worker import Rhythm, Worker
 from agencystack.stack.errors import ComponentRef, Unavailable
 
 QUICK = Rhythm(poll=30.0, glance=0.005, beat=0.02, silence=0.5)

@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.connecting import Ways, connect
-from agencystack.bridge.cycle import Progress
 from agencystack.bridge.entities.catalogue import ENTITIES
-from agencystack.bridge.keyring import Access
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.connecting import Ways, connect
+from agencystack.bridge.serving.keyring import Access
 from agencystack.bridge.signing import SigningKey, Unsigned, check
 from agencystack.bridge.store import Store
+from agencystack.bridge.work.cycle import Progress
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.erpnext.connector import part
 from agencystack.sandbox.erpnext.inside import Inside

@@ -10,15 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from agencystack.bridge import people
-from agencystack.bridge.backfilling import backfill
-from agencystack.bridge.context import SECOND, Context, utc_now
-from agencystack.bridge.cycle import Progress, pause, work
 from agencystack.bridge.entity import Entity
-from agencystack.bridge.narrowing import Narrowings, look_again, narrowed, narrowings
-from agencystack.bridge.polling import poll
-from agencystack.bridge.previewing import Preview, preview
-from agencystack.bridge.reconciling import Reconciled, reconcile
 from agencystack.bridge.record import SideName, Value
 from agencystack.bridge.rules import shared
 from agencystack.bridge.settings import Sharing
@@ -29,7 +21,15 @@ from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.pairings import Pairing, PairingState
 from agencystack.bridge.store.sql import moment
 from agencystack.bridge.store.transaction import Transaction
-from agencystack.bridge.telling import Status, Story, history, status
+from agencystack.bridge.work import people
+from agencystack.bridge.work.backfilling import backfill
+from agencystack.bridge.work.context import SECOND, Context, utc_now
+from agencystack.bridge.work.cycle import Progress, pause, work
+from agencystack.bridge.work.narrowing import Narrowings, look_again, narrowed, narrowings
+from agencystack.bridge.work.polling import poll
+from agencystack.bridge.work.previewing import Preview, preview
+from agencystack.bridge.work.reconciling import Reconciled, reconcile
+from agencystack.bridge.work.telling import Status, Story, history, status
 
 BATCH = 100
 DAY = 24 * 3600 * SECOND

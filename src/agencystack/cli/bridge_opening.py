@@ -20,7 +20,7 @@ from agencystack.stack.sealed import SealedStore
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
-    from agencystack.bridge.desk import Desk
+    from agencystack.bridge.serving.desk import Desk
 
 Client = Annotated[
     str | None, typer.Option("--client", help="Whose bridge; not needed where one client alone has one.")
@@ -35,9 +35,9 @@ def opened_desk() -> Iterator[tuple[Stack, Desk]]:
         ConfigurationError: there is none: nothing was integrated yet.
     """
     # The bridge's libraries take a second to import: only its own commands pay it.
-    from agencystack.bridge.desk import Desk
-    from agencystack.bridge.place import Place
-    from agencystack.bridge.service import milliseconds
+    from agencystack.bridge.serving.desk import Desk
+    from agencystack.bridge.serving.place import Place
+    from agencystack.bridge.serving.service import milliseconds
     from agencystack.bridge.store import Store
     from agencystack.bridge.store.shifts import Shifts
 

@@ -11,9 +11,9 @@ from rich.table import Table
 from agencystack.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from agencystack.bridge.cycle import Progress
     from agencystack.bridge.store.conflicts import Conflict
     from agencystack.bridge.store.dead import DeadLetter
+    from agencystack.bridge.work.cycle import Progress
 
 
 class _Output(BaseModel):

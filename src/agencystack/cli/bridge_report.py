@@ -11,10 +11,10 @@ from agencystack.cli.bridge_output import ConflictOutput, RefusedOutput, table
 from agencystack.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from agencystack.bridge.previewing import Preview, Sample
-    from agencystack.bridge.reconciling import Reconciled
     from agencystack.bridge.record import SideName
-    from agencystack.bridge.telling import Status, Story
+    from agencystack.bridge.work.previewing import Preview, Sample
+    from agencystack.bridge.work.reconciling import Reconciled
+    from agencystack.bridge.work.telling import Status, Story
 
 
 class _Output(BaseModel):

@@ -26,8 +26,8 @@ from agencystack.stack.paths import Home
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
-    from agencystack.bridge.cycle import Progress as Done
     from agencystack.bridge.record import SideName
+    from agencystack.bridge.work.cycle import Progress as Done
 
 Entities = Annotated[list[str] | None, typer.Argument(metavar="[ENTITY...]", help="customer, product, ...; none: all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
@@ -122,7 +122,7 @@ def status(client: Client = None, json: Json = False) -> None:
     terminal = Terminal(as_json=json)
 
     def action() -> ExitCode:
-        from agencystack.bridge.service import milliseconds
+        from agencystack.bridge.serving.service import milliseconds
         from agencystack.bridge.store.shifts import Shifts
 
         with opened_bridge(client) as bridge:
@@ -165,7 +165,7 @@ def forget(
     def action() -> ExitCode:
         if not auto and not confirmed(f"Remove what the bridge keeps of {person}?"):
             return terminal.done(DoneOutput(done="nothing"))
-        from agencystack.bridge.forgetting import forget_person
+        from agencystack.bridge.work.forgetting import forget_person
 
         with opened_bridge(client) as bridge:
             count = forget_person(bridge.context, person, acting_user())
@@ -221,7 +221,7 @@ def refuse_mail(bridge: Bridge, names: list[str]) -> None:
         UsageError: WordPress may mail people.
         Unavailable: it does not answer.
     """
-    from agencystack.bridge.mailing import may_mail
+    from agencystack.bridge.work.mailing import may_mail
 
     if mailing := [name for name in names if may_mail(bridge.context, name)]:
         raise UsageError(
@@ -232,8 +232,8 @@ def refuse_mail(bridge: Bridge, names: list[str]) -> None:
 
 
 def _backfilled(bridge: Bridge, names: list[str], terminal: Terminal) -> Done:
-    from agencystack.bridge.cycle import Progress as Done
     from agencystack.bridge.record import SideName
+    from agencystack.bridge.work.cycle import Progress as Done
 
     columns = (
         TextColumn("{task.description}"),

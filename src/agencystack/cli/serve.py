@@ -70,9 +70,9 @@ def worker(places: Places = 4) -> None:
 
 def _work(home: Home, database: Secret | None, address: str | None, places: int) -> ExitCode:
     # The bridge and DBOS take a second to import: only who serves pays it.
-    from agencystack.bridge.listener import Listening
-    from agencystack.bridge.place import Place
-    from agencystack.bridge.service import run
+    from agencystack.bridge.serving.listener import Listening
+    from agencystack.bridge.serving.place import Place
+    from agencystack.bridge.serving.service import run
 
     os.umask(PRIVATE_UMASK)  # DBOS makes a file of its own, with what is in the products
     run(Place(home, database), Listening.at(address) if address else None, places=places)

@@ -17,8 +17,8 @@ from starlette.requests import Request as Asked
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from agencystack.bridge.keyring import Access
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.keyring import Access
 from agencystack.bridge.signing import SigningKey, Unsigned, check
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.erpnext.inside import Inside

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.connecting import connect
 from agencystack.bridge.entities.catalogue import ENTITIES
+from agencystack.bridge.serving.connecting import connect
 from agencystack.bridge.store import Store
 from agencystack.stack.sharing import Sharing
 from tests.bridge.fleet.judge import wrong

@@ -13,8 +13,8 @@ from pathlib import Path
 import yaml
 from sqlalchemy import select
 
-from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.place import Place
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.tables import inbox
 from agencystack.stack.files import private_folder

@@ -10,8 +10,8 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
-from agencystack.bridge.place import Place
-from agencystack.bridge.service import milliseconds
+from agencystack.bridge.serving.place import Place
+from agencystack.bridge.serving.service import milliseconds
 from agencystack.bridge.store.shifts import Shifts
 from agencystack.components.bridge_settings import BridgeKey, BridgeSettings
 from agencystack.components.erpnext import ErpNext

@@ -6,8 +6,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from agencystack.bridge.place import Place
-from agencystack.bridge.service import milliseconds
+from agencystack.bridge.serving.place import Place
+from agencystack.bridge.serving.service import milliseconds
 from agencystack.bridge.store.shifts import Shifts
 from agencystack.stack.paths import Home
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from agencystack.bridge.hooks import Hint, application
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.hooks import Hint, application
 from agencystack.bridge.signing import SigningKey
 from agencystack.engine.planning import Status
 from agencystack.testing import Installation

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from agencystack.bridge.keyring import Access, Keyring
-from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
-from agencystack.bridge.service import milliseconds
+from agencystack.bridge.serving.keyring import Access, Keyring
+from agencystack.bridge.serving.place import Place
+from agencystack.bridge.serving.service import milliseconds
 from agencystack.bridge.store.shifts import Shifts
 from agencystack.components.systemd import Systemd
 from agencystack.engine.integration import Blocked, Manual
@@ -233,7 +233,7 @@ def test_a_credential_opens_the_keyring(place: Place, tmp_path: Path) -> None:
     assert home.bridge_key_file == credential
     script = (
         "import json, os, sys\n"
-        "from agencystack.bridge.place import Place\n"
+        "from agencystack.bridge.serving.place import Place\n"
         "from agencystack.bridge.record import SideName\n"
         "from agencystack.stack.paths import Home\n"
         "access = Place(Home.from_environment()).keyring.needed('acme', SideName.ERPNEXT)\n"

@@ -18,9 +18,9 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from agencystack.bridge.logbook import kept
-from agencystack.bridge.logbook import told as state_told
-from agencystack.bridge.metrics import CONTENT_TYPE, Count, exposition
+from agencystack.bridge.serving.logbook import kept
+from agencystack.bridge.serving.logbook import told as state_told
+from agencystack.bridge.serving.metrics import CONTENT_TYPE, Count, exposition
 from agencystack.components.loki import Entry, Loki
 from agencystack.engine.planning import Status
 from agencystack.logs import alloy as rules

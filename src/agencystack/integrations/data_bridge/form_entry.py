@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.components.wordpress import WordPress
 from agencystack.engine.integration import Evidence, Proof
 from agencystack.integrations.data_bridge.samples import PROBE

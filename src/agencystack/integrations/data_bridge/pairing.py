@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agencystack.bridge.keyring import Access
-from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.keyring import Access
+from agencystack.bridge.serving.place import Place
 from agencystack.bridge.signing import SigningKey
 from agencystack.components.bridge_settings import BridgeKey
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
@@ -98,8 +98,8 @@ class Pairing(Resource):
 
         A site at another address is noticed as ever; it may be a copy.
         """
-        from agencystack.bridge.polling import stream  # imported late, as the store is
         from agencystack.bridge.side import Identity
+        from agencystack.bridge.work.polling import stream  # imported late, as the store is
 
         with self._place.opened() as store, store.writing(self._client) as writing:
             for side, identity in known.identities.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.engine.integration import Evidence, Proof
 from agencystack.stack.sharing import Sharing
 
@@ -24,7 +24,7 @@ class SidesAnswer(Proof):
 
     def run(self) -> Evidence:
         """Ask for nothing, and see who answers."""
-        from agencystack.bridge.connecting import connected  # imported late, as the store is
+        from agencystack.bridge.serving.connecting import connected  # imported late, as the store is
 
         seen: dict[str, object] = {}
         with connected(self._place.keyring, self._pairing, Sharing()) as sides:

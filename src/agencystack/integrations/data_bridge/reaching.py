@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.components.wordpress import WordPress
 from agencystack.components.wordpress.queries import Reach, reaches_bridge
 from agencystack.engine.resource import Change, Reading, Resource

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.engine.integration import Evidence, Proof
 from agencystack.integrations.data_bridge.samples import PROBE, Sample, samples
 from agencystack.integrations.data_bridge.watching import NotSeen, Trip, opened

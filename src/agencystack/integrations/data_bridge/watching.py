@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
@@ -90,8 +90,8 @@ class Trip:
 def opened(place: Place, pairing: str) -> Iterator[Bridge]:
     """Open the bridge of a pairing, as a worker does."""
     # Imported late: what opens the store takes half a second, and most commands need none of it.
-    from agencystack.bridge.desk import Desk
-    from agencystack.bridge.service import milliseconds
+    from agencystack.bridge.serving.desk import Desk
+    from agencystack.bridge.serving.service import milliseconds
     from agencystack.bridge.store.shifts import Shifts
 
     with place.opened() as store:

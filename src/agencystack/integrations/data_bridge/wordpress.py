@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from agencystack.bridge.keyring import Access
-from agencystack.bridge.place import Place
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.keyring import Access
+from agencystack.bridge.serving.place import Place
 from agencystack.components.erpnext.books import ErpNextBooks
 from agencystack.components.erpnext.bridge import knows_bridge
 from agencystack.components.erpnext.webhooks import Webhooks

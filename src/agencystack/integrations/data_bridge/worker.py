@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.place import Place
 from agencystack.components.systemd import Systemd, belongs_to, hand_over, let_through
 from agencystack.engine.integration import Blocked, Manual
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agencystack.bridge.gauges import NAMES, STATE, WORKERS
+from agencystack.bridge.serving.gauges import NAMES, STATE, WORKERS
 from agencystack.integrations.monitoring.dashboards.logql import Logs
 from agencystack.integrations.monitoring.dashboards.model import Kind, Panel, Query, Row, Source
 
@@ -30,7 +30,7 @@ class BridgeNumbers:
         """Return the query of a number.
 
         Args:
-            name: what the bridge's log calls it (:data:`agencystack.bridge.gauges.NAMES`).
+            name: what the bridge's log calls it (:data:`agencystack.bridge.serving.gauges.NAMES`).
         """
         if self.source is Source.PROMETHEUS:
             return f"max({self._metric(name)})"

@@ -16,8 +16,8 @@ from agencystack.bridge.entities.catalogue import (
     forms_for_erpnext,
     forms_for_wordpress,
 )
-from agencystack.bridge.keyring import Access, Keyring
 from agencystack.bridge.record import SideName
+from agencystack.bridge.serving.keyring import Access, Keyring
 from agencystack.bridge.side import Side
 from agencystack.bridge.sides.erpnext.app import AppCalls, AppDocuments
 from agencystack.bridge.sides.erpnext.exchange import Exchange
@@ -33,7 +33,7 @@ from agencystack.bridge.sides.wordpress.rest import RestRecords
 from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
 from agencystack.bridge.sides.wordpress.zone import ShopZone
 from agencystack.bridge.store import Store
-from agencystack.bridge.uncounted import OrdersSince
+from agencystack.bridge.work.uncounted import OrdersSince
 from agencystack.components.woocommerce import ApplicationPassword, ConsumerKey, RestApi
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.secrets import Secret

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import Context
-from agencystack.bridge.matching import NEW, FindsMany, Match, MatchKind, candidates, decide
-from agencystack.bridge.planning import UNSOLVED, about, patience
 from agencystack.bridge.record import Fields, Presence, Ref, SideName, Value
-from agencystack.bridge.references import Known, across, named
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import Link, LinkState
-from agencystack.bridge.trouble import NOT_WELL, letter, stumble, well
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.matching import NEW, FindsMany, Match, MatchKind, candidates, decide
+from agencystack.bridge.work.planning import UNSOLVED, about, patience
+from agencystack.bridge.work.references import Known, across, named
+from agencystack.bridge.work.trouble import NOT_WELL, letter, stumble, well
 
 
 @dataclass

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import Context
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.merge import Base
 from agencystack.bridge.record import Observed, Presence, SideName, same
 from agencystack.bridge.store.dead import DeadLetter
-from agencystack.bridge.trouble import NOT_WELL, PATIENCE, each, letter, stumble, unreadable, well
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.trouble import NOT_WELL, PATIENCE, each, letter, stumble, unreadable, well
 
 
 class Restored(Exception):

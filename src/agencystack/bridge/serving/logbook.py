@@ -21,9 +21,9 @@ from typing import Any
 import structlog
 from filelock import FileLock, Timeout
 
-from agencystack.bridge.context import broken_at
-from agencystack.bridge.gauges import STATE
-from agencystack.bridge.metrics import Count
+from agencystack.bridge.serving.gauges import STATE
+from agencystack.bridge.serving.metrics import Count
+from agencystack.bridge.work.context import broken_at
 from agencystack.engine.values import masked
 from agencystack.stack.files import explained, private_folder
 from agencystack.stack.secrets import redact

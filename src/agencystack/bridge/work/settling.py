@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import SECOND, Context
 from agencystack.bridge.merge import Agreed, Contested
 from agencystack.bridge.record import SideName, Value, same
 from agencystack.bridge.side import Action
@@ -14,7 +12,9 @@ from agencystack.bridge.store.conflicts import ConflictKind
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.operations import Intended
-from agencystack.bridge.trouble import NOT_WELL, stumble
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import SECOND, Context
+from agencystack.bridge.work.trouble import NOT_WELL, stumble
 
 IN_FLIGHT = 15 * SECOND
 """A creation that is not found may still be on its way for so long; only then is it asked for again."""

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from agencystack.bridge.context import broken_at
 from agencystack.bridge.store.shifts import Standing
+from agencystack.bridge.work.context import broken_at
 from agencystack.stack.errors import AgencyStackError
 from agencystack.stack.secrets import redact
 

@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from agencystack.bridge.context import broken_at
-from agencystack.bridge.desk import Desk
-from agencystack.bridge.hooks import application
-from agencystack.bridge.logbook import told
-from agencystack.bridge.metrics import CONTENT_TYPE, counts, exposition
+from agencystack.bridge.serving.desk import Desk
+from agencystack.bridge.serving.hooks import application
+from agencystack.bridge.serving.logbook import told
+from agencystack.bridge.serving.metrics import CONTENT_TYPE, counts, exposition
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.shifts import Shifts
+from agencystack.bridge.work.context import broken_at
 from agencystack.stack.errors import ConfigurationError
 
 ALIVE = 30.0

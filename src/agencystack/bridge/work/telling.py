@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agencystack.bridge.context import Context
-from agencystack.bridge.narrowing import Narrowings, narrowings
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.brakes import Brake, Breaker
@@ -16,6 +14,8 @@ from agencystack.bridge.store.inbox import Hint, record_key
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.store.operations import Intended
 from agencystack.bridge.store.pairings import Pairing
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.narrowing import Narrowings, narrowings
 
 HOUR = 3_600_000
 WRITES = ("create", "update", "retire")

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agencystack.bridge.context import Context
 from agencystack.bridge.entity import Entity
-from agencystack.bridge.mailing import loud, mails
-from agencystack.bridge.matching import MatchKind, candidates, decide
 from agencystack.bridge.merge import Base
 from agencystack.bridge.plan import Plan, Situation, plan
-from agencystack.bridge.reconciling import pages
 from agencystack.bridge.record import Fields, Observed, Presence, Ref, SideName, references
-from agencystack.bridge.references import Known, across, linked, named
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.links import Link, LinkState
-from agencystack.bridge.trouble import each
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.mailing import loud, mails
+from agencystack.bridge.work.matching import MatchKind, candidates, decide
+from agencystack.bridge.work.reconciling import pages
+from agencystack.bridge.work.references import Known, across, linked, named
+from agencystack.bridge.work.trouble import each
 
 SAMPLES = 20
 

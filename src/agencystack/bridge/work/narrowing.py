@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agencystack.bridge.context import Context
 from agencystack.bridge.entity import Direction, Entity
-from agencystack.bridge.reconciling import reconcile
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Narrowed
 from agencystack.bridge.store.transaction import Transaction
-from agencystack.bridge.trouble import NOT_WELL, trip
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.reconciling import reconcile
+from agencystack.bridge.work.trouble import NOT_WELL, trip
 
 PAGE = 100
 _WIDENED = "widened"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agencystack.bridge.keyring import Keyring
+from agencystack.bridge.serving.keyring import Keyring
 from agencystack.stack import bridge_files
 from agencystack.stack.paths import Home
 from agencystack.stack.secrets import Secret

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from agencystack import __version__
-from agencystack.bridge.desk import Desk
-from agencystack.bridge.dispatch import Dispatcher, Engine
-from agencystack.bridge.listener import Listening, answering
-from agencystack.bridge.logbook import kept
-from agencystack.bridge.place import Place
+from agencystack.bridge.serving.desk import Desk
+from agencystack.bridge.serving.dispatch import Dispatcher, Engine
+from agencystack.bridge.serving.listener import Listening, answering
+from agencystack.bridge.serving.logbook import kept
+from agencystack.bridge.serving.place import Place
+from agencystack.bridge.serving.worker import Rhythm, Worker
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.shifts import Shifts
-from agencystack.bridge.worker import Rhythm, Worker
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.files import private_folder
 

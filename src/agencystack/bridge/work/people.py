@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agencystack.bridge.brake import CONFIRMED_FOR, sold_out, waits_for
-from agencystack.bridge.context import Context
-from agencystack.bridge.matching import NEW
 from agencystack.bridge.merge import RECORD
-from agencystack.bridge.polling import stream
 from agencystack.bridge.record import SideName, Value
 from agencystack.bridge.side import Identity
 from agencystack.bridge.store.audits import Event
@@ -18,6 +14,10 @@ from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.work.brake import CONFIRMED_FOR, sold_out, waits_for
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.matching import NEW
+from agencystack.bridge.work.polling import stream
 from agencystack.stack.errors import UsageError
 
 

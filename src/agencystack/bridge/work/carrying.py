@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agencystack.bridge.batch import Batch, Key
-from agencystack.bridge.context import LEASE, Context, broken_at, log
 from agencystack.bridge.plan import Intent
 from agencystack.bridge.record import Fields, LinkRef, SideName, digest
-from agencystack.bridge.references import Known, addressed
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.store.operations import Intended
-from agencystack.bridge.trouble import PATIENCE, trip, well
+from agencystack.bridge.work.batch import Batch, Key
+from agencystack.bridge.work.context import LEASE, Context, broken_at, log
+from agencystack.bridge.work.references import Known, addressed
+from agencystack.bridge.work.trouble import PATIENCE, trip, well
 from agencystack.stack.errors import AgencyStackError, AuthenticationFailed, BadAnswer, Unavailable
 
 ALONE = 3

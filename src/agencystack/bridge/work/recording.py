@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from agencystack.bridge.batch import Batch, Key
-from agencystack.bridge.carrying import Carried, Effect
-from agencystack.bridge.context import Context
-from agencystack.bridge.ending import Ends
-from agencystack.bridge.planning import Planned, conflict_of, returned
 from agencystack.bridge.record import SideName
-from agencystack.bridge.references import Known
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.inbox import Postponed
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.work.batch import Batch, Key
+from agencystack.bridge.work.carrying import Carried, Effect
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.ending import Ends
+from agencystack.bridge.work.planning import Planned, conflict_of, returned
+from agencystack.bridge.work.references import Known
 
 
 def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Sequence[Effect]) -> None:

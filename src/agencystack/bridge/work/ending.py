@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agencystack.bridge.batch import Again, Key
-from agencystack.bridge.carrying import Carried, Effect
-from agencystack.bridge.context import Context
 from agencystack.bridge.merge import RECORD, Base
-from agencystack.bridge.observing import relevant
 from agencystack.bridge.plan import Intent, Situation, advanced, plan
 from agencystack.bridge.record import Observed, Presence, Ref, SideName
-from agencystack.bridge.references import Known, linked
-from agencystack.bridge.settling import IN_FLIGHT
 from agencystack.bridge.side import Action, Outcome, Result
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import Link, LinkState
-from agencystack.bridge.trouble import letter
+from agencystack.bridge.work.batch import Again, Key
+from agencystack.bridge.work.carrying import Carried, Effect
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.observing import relevant
+from agencystack.bridge.work.references import Known, linked
+from agencystack.bridge.work.settling import IN_FLIGHT
+from agencystack.bridge.work.trouble import letter
 
 AT_ONCE = 5
 """So often a record is looked at again without a pause when it changed under our hands."""

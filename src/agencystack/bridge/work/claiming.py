@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import LEASE, Context
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.inbox import Hint, Postponed, record_key
 from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import LEASE, Context
 
 
 def claim(context: Context, limit: int, only: Sequence[str] = ()) -> Batch:

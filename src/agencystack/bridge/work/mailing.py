@@ -6,9 +6,9 @@ writes; a Notification that people made there is theirs.
 
 from __future__ import annotations
 
-from agencystack.bridge.context import Context
 from agencystack.bridge.record import Fields, SideName
 from agencystack.bridge.side import Action
+from agencystack.bridge.work.context import Context
 
 _MAILED = frozenset({"on-hold", "processing", "completed", "cancelled", "failed", "refunded"})
 """Statuses of which WooCommerce mails shop or customer (facts/woocommerce-in-depth.md 6, wc-mails-caused.json)."""

@@ -7,21 +7,21 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy.exc import OperationalError
 
-from agencystack.bridge.batch import Again, Batch
-from agencystack.bridge.carrying import Carried, Effect, carry_out, effects
-from agencystack.bridge.claiming import claim, load
-from agencystack.bridge.context import Context, broken_at, log
-from agencystack.bridge.linking import link_all
-from agencystack.bridge.observing import Restored, observe
-from agencystack.bridge.planning import plan_all
-from agencystack.bridge.recording import follow, record_outcomes, record_plans
-from agencystack.bridge.renaming import follow_renames
-from agencystack.bridge.settling import settle_creations
 from agencystack.bridge.side import Action, Result
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.leases import LeaseLost
 from agencystack.bridge.store.pairings import PairingState
-from agencystack.bridge.trouble import PATIENCE, letter
+from agencystack.bridge.work.batch import Again, Batch
+from agencystack.bridge.work.carrying import Carried, Effect, carry_out, effects
+from agencystack.bridge.work.claiming import claim, load
+from agencystack.bridge.work.context import Context, broken_at, log
+from agencystack.bridge.work.linking import link_all
+from agencystack.bridge.work.observing import Restored, observe
+from agencystack.bridge.work.planning import plan_all
+from agencystack.bridge.work.recording import follow, record_outcomes, record_plans
+from agencystack.bridge.work.renaming import follow_renames
+from agencystack.bridge.work.settling import settle_creations
+from agencystack.bridge.work.trouble import PATIENCE, letter
 
 
 @dataclass(frozen=True)

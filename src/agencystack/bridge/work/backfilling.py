@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 
-from agencystack.bridge.context import Context
-from agencystack.bridge.cycle import Progress, work
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Form
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.cycle import Progress, work
 
 PAGE = 100
 LANES = 4

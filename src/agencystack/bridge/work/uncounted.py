@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from agencystack.bridge.context import SECOND, utc_now
 from agencystack.bridge.sides.erpnext.documents import Documents
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.sql import millis
 from agencystack.bridge.store.uncounted import Uncounted
+from agencystack.bridge.work.context import SECOND, utc_now
 
 NONE = 1 << 62
 """Beyond the id of any order."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agencystack.bridge.context import Context, log
-from agencystack.bridge.cycle import pause
-from agencystack.bridge.narrowing import Narrowings, keep, narrowings
-from agencystack.bridge.pairing import remembered, suspicion
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Changes
 from agencystack.bridge.store.pairings import PairingState
-from agencystack.bridge.trouble import NOT_WELL, trip, well
+from agencystack.bridge.work.context import Context, log
+from agencystack.bridge.work.cycle import pause
+from agencystack.bridge.work.narrowing import Narrowings, keep, narrowings
+from agencystack.bridge.work.pairing import remembered, suspicion
+from agencystack.bridge.work.trouble import NOT_WELL, trip, well
 from agencystack.stack.errors import Refused
 
 MOST = 500

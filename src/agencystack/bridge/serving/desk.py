@@ -7,19 +7,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.connecting import Connection, connect
-from agencystack.bridge.context import utc_now
 from agencystack.bridge.entities.catalogue import ENTITIES
-from agencystack.bridge.gathering import Gathered
-from agencystack.bridge.hooks import Hint
-from agencystack.bridge.keyring import Keyring
 from agencystack.bridge.record import SideName
 from agencystack.bridge.rules import shared
+from agencystack.bridge.serving.connecting import Connection, connect
+from agencystack.bridge.serving.hooks import Hint
+from agencystack.bridge.serving.keyring import Keyring
 from agencystack.bridge.signing import WINDOW, SigningKey
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import Pairing
 from agencystack.bridge.store.shifts import Shifts
 from agencystack.bridge.store.sql import millis
+from agencystack.bridge.work.context import utc_now
+from agencystack.bridge.work.gathering import Gathered
 from agencystack.stack.errors import ConfigurationError
 from agencystack.stack.sharing import Sharing
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agencystack.bridge.context import Context
-from agencystack.bridge.observing import relevant
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Form, Range, Summary
-from agencystack.bridge.trouble import each
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.observing import relevant
+from agencystack.bridge.work.trouble import each
 
 LEAF = 64
 """Rows of the smallest part that is asked for by its sum; below it the rows themselves are compared."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import Context
 from agencystack.bridge.merge import Base
-from agencystack.bridge.observing import alike
 from agencystack.bridge.record import Observed, Presence, SideName
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import Link
-from agencystack.bridge.trouble import NOT_WELL, each, stumble
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.observing import alike
+from agencystack.bridge.work.trouble import NOT_WELL, each, stumble
 
 RENAMED = "renamed"
 

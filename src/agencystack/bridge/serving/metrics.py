@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from agencystack.bridge.gauges import NAMES, WORKERS
+from agencystack.bridge.serving.gauges import NAMES, WORKERS
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import pairing as pairings
 from agencystack.bridge.store.transaction import Transaction
-from agencystack.bridge.telling import HOUR, WRITES
+from agencystack.bridge.work.telling import HOUR, WRITES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFUSALS = ("refused",)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.context import Context, broken_at, log
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.context import Context, broken_at, log
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
 
 T = TypeVar("T")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import or_, select
 
-from agencystack.bridge.context import Context
-from agencystack.bridge.people import forget
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.tables import base, link
 from agencystack.bridge.store.transaction import Transaction
+from agencystack.bridge.work.context import Context
+from agencystack.bridge.work.people import forget
 
 CUSTOMER = "customer"
 

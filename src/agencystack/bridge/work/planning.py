@@ -6,14 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from agencystack.bridge.batch import Again, Batch, Key
-from agencystack.bridge.brake import FEW, FEW_SOLD_OUT, braked, sold_out, waits_for
-from agencystack.bridge.context import LONGEST_PAUSE, SECOND, Context
 from agencystack.bridge.merge import RECORD
 from agencystack.bridge.plan import Intent, Situation, plan
 from agencystack.bridge.record import LinkRef, Presence, Ref, SideName, Value, same
-from agencystack.bridge.references import Known, addressed, linked, links_in, named
-from agencystack.bridge.settling import contested, settle_updates
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.brakes import Brake
 from agencystack.bridge.store.conflicts import Conflict, ConflictKind
@@ -21,7 +16,12 @@ from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.transaction import Transaction
-from agencystack.bridge.trouble import letter
+from agencystack.bridge.work.batch import Again, Batch, Key
+from agencystack.bridge.work.brake import FEW, FEW_SOLD_OUT, braked, sold_out, waits_for
+from agencystack.bridge.work.context import LONGEST_PAUSE, SECOND, Context
+from agencystack.bridge.work.references import Known, addressed, linked, links_in, named
+from agencystack.bridge.work.settling import contested, settle_updates
+from agencystack.bridge.work.trouble import letter
 
 UNSOLVED = 12
 """After so many looks a record whose references lead nowhere is shown to a person."""

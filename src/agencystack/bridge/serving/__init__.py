@@ -1,0 +1,1 @@
+"""The bridge as a process: connections, workers, durable dispatch, the products' calls, numbers for Prometheus."""
