@@ -28,14 +28,16 @@ def signed(key: SigningKey = NEW, body: bytes = b"{}", now: float = NOW, route: 
     return {name.lower(): value for name, value in key.headers(route, body, clock=lambda: now).items()}
 
 
-def accept(headers: dict[str, str], body: bytes = b"{}", first_time: Callable[[str], bool] | None = None) -> None:
+def assert_accepted(
+    headers: dict[str, str], body: bytes = b"{}", first_time: Callable[[str], bool] | None = None
+) -> None:
     keys = {key.id: key for key in (NEW, OLD)}
     check(keys, ROUTE, body, headers, first_time or Nonces(), clock=lambda: NOW)
 
 
 @pytest.mark.parametrize("key", [NEW, OLD])
 def test_a_call_with_the_new_or_the_former_key_is_accepted(key: SigningKey) -> None:
-    accept(signed(key))
+    assert_accepted(signed(key))
 
 
 def test_the_signature_is_the_one_plugin_and_app_compute() -> None:
@@ -64,18 +66,18 @@ def test_the_signature_is_the_one_plugin_and_app_compute() -> None:
 )
 def test_any_other_is_refused_and_says_why(headers: dict[str, str], why: str) -> None:
     with pytest.raises(Unsigned, match=why):
-        accept(headers)
+        assert_accepted(headers)
 
 
 def test_the_same_call_is_accepted_once() -> None:
     headers, nonces = signed(), Nonces()
-    accept(headers, first_time=nonces)
+    assert_accepted(headers, first_time=nonces)
     with pytest.raises(Unsigned, match="came before"):
-        accept(headers, first_time=nonces)
+        assert_accepted(headers, first_time=nonces)
 
 
 def test_a_forged_call_uses_up_no_nonce() -> None:
     headers, nonces = signed(), Nonces()
     with pytest.raises(Unsigned):
-        accept({**headers, SIGNATURE.lower(): "0" * 64}, first_time=nonces)
-    accept(headers, first_time=nonces)
+        assert_accepted({**headers, SIGNATURE.lower(): "0" * 64}, first_time=nonces)
+    assert_accepted(headers, first_time=nonces)

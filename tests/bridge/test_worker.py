@@ -129,7 +129,7 @@ def working(office: Office, name: str = "w1", *, places: int = 4, rhythm: Rhythm
         assert not thread.is_alive()
 
 
-def eventually(true: Callable[[], bool], patience: float = PATIENCE) -> None:
+def assert_eventually(true: Callable[[], bool], patience: float = PATIENCE) -> None:
     end = time.monotonic() + patience
     while not true():
         assert time.monotonic() < end, "it did not come"
@@ -140,34 +140,34 @@ def test_what_changed_before_the_start_is_worked_off() -> None:
     office = Office("acme", "bell")
     office.changed["bell"] = 2
     with working(office):
-        eventually(lambda: office.drained == ["bell", "bell"])
+        assert_eventually(lambda: office.drained == ["bell", "bell"])
 
 
 def test_a_call_wakes_the_worker_long_before_it_would_have_asked() -> None:
     office = Office("acme")
     with working(office, rhythm=Rhythm(poll=30.0, glance=5.0, beat=1.0)) as worker:
-        eventually(lambda: "acme" in office.looked)
+        assert_eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
         office.calls["acme"] += 1
         worker.wake()
-        eventually(lambda: office.drained == ["acme"], 2.0)
+        assert_eventually(lambda: office.drained == ["acme"], 2.0)
 
 
 def test_a_call_that_another_process_took_is_seen_in_the_store() -> None:
     office = Office("acme")
     with working(office):
-        eventually(lambda: "acme" in office.looked)
+        assert_eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
         office.calls["acme"] += 1
-        eventually(lambda: office.drained == ["acme"])
+        assert_eventually(lambda: office.drained == ["acme"])
 
 
 def test_a_lost_call_costs_one_interval_of_asking() -> None:
     office = Office("acme")
     with working(office, rhythm=Rhythm(poll=0.05, glance=0.005, beat=1.0)):
-        eventually(lambda: "acme" in office.looked)
+        assert_eventually(lambda: "acme" in office.looked)
         office.changed["acme"] = 1
-        eventually(lambda: office.drained == ["acme"])
+        assert_eventually(lambda: office.drained == ["acme"])
 
 
 def test_two_workers_never_attend_to_one_pairing_and_all_pairings_get_their_turn() -> None:
@@ -176,7 +176,7 @@ def test_two_workers_never_attend_to_one_pairing_and_all_pairings_get_their_turn
     office.changed = dict.fromkeys(names, 1)
     turns = Rhythm(poll=0.02, glance=0.005, beat=0.02, silence=1.0)
     with working(office, "w1", places=2, rhythm=turns), working(office, "w2", places=2, rhythm=turns):
-        eventually(lambda: set(office.drained) == set(names) and office.polled.count("client7") > 3)
+        assert_eventually(lambda: set(office.drained) == set(names) and office.polled.count("client7") > 3)
     assert office.clashes == 0
     assert sorted(office.drained) == names
 
@@ -185,10 +185,10 @@ def test_a_call_of_the_hundredth_client_is_answered_at_once_though_there_are_few
     names = [f"client{n}" for n in range(100)]
     office = Office(*names)
     with working(office, places=2):
-        eventually(lambda: len(office.looked) == len(names))
+        assert_eventually(lambda: len(office.looked) == len(names))
         office.changed["client99"] = 1
         office.calls["client99"] += 1
-        eventually(lambda: office.drained == ["client99"], 2.0)
+        assert_eventually(lambda: office.drained == ["client99"], 2.0)
 
 
 def test_pairings_whose_side_hangs_leave_places_to_the_others() -> None:
@@ -196,7 +196,7 @@ def test_pairings_whose_side_hangs_leave_places_to_the_others() -> None:
     office.hanging = {name: threading.Event() for name in ("acme", "bell", "cork")}
     office.changed["dune"] = 1
     with working(office, places=2):
-        eventually(lambda: office.drained == ["dune"], 2.0)
+        assert_eventually(lambda: office.drained == ["dune"], 2.0)
         for event in office.hanging.values():
             event.set()
 
@@ -207,15 +207,15 @@ def test_a_dead_workers_pairings_and_workflows_are_taken_over() -> None:
     office.claim("acme", "dead", 0.1)
     office.changed["acme"] = 1
     with working(office):
-        eventually(lambda: office.recovered == ["dead"])
-        eventually(lambda: office.drained == ["acme"])
+        assert_eventually(lambda: office.recovered == ["dead"])
+        assert_eventually(lambda: office.drained == ["acme"])
 
 
 def test_a_look_that_takes_longer_than_a_silence_keeps_its_pairing() -> None:
     office = Office("acme")
     office.hanging = {"acme": threading.Event()}
     with working(office, "w1"), working(office, "w2"):
-        eventually(lambda: office.polled == ["acme"])
+        assert_eventually(lambda: office.polled == ["acme"])
         assert not threading.Event().wait(3 * QUICK.silence)
         assert office.polled == ["acme"], "nobody else took it meanwhile"
         office.hanging["acme"].set()
@@ -224,7 +224,7 @@ def test_a_look_that_takes_longer_than_a_silence_keeps_its_pairing() -> None:
 def test_a_worker_that_stops_gives_up_its_claims_at_once() -> None:
     office = Office("acme")
     with working(office):
-        eventually(lambda: bool(office.polled))
+        assert_eventually(lambda: bool(office.polled))
     assert not office.claims
     assert not office.beats
 
@@ -237,7 +237,7 @@ def test_trouble_with_one_pairing_leaves_the_others_alone_and_is_tried_again(
     office.errors["acme"] = [error, error]
     office.changed = {"acme": 1, "bell": 1}
     with working(office, rhythm=Rhythm(poll=0.05, glance=0.005, beat=1.0, longest=0.1)):
-        eventually(lambda: sorted(office.drained) == ["acme", "bell"])
+        assert_eventually(lambda: sorted(office.drained) == ["acme", "bell"])
     assert office.drained == ["bell", "acme"]
     assert caplog.text.count("pairing acme is tried again") == 2
     assert "'bug'" not in caplog.text, "a defect's text may hold a value"
@@ -247,7 +247,7 @@ def test_calls_do_not_make_a_broken_pairing_be_tried_over_and_over() -> None:
     office = Office("acme")
     office.errors["acme"] = [KeyError("bug")] * 100
     with working(office, rhythm=Rhythm(poll=30.0, glance=0.001, beat=1.0)) as worker:
-        eventually(lambda: len(office.polled) == 1)
+        assert_eventually(lambda: len(office.polled) == 1)
         for _ in range(50):
             office.calls["acme"] += 1
             worker.wake()
@@ -260,4 +260,4 @@ def test_a_store_that_goes_away_and_comes_back_does_not_end_the_worker() -> None
     office.away = 3
     office.changed["acme"] = 1
     with working(office, rhythm=Rhythm(poll=0.02, glance=0.005, beat=1.0)):
-        eventually(lambda: office.drained == ["acme"])
+        assert_eventually(lambda: office.drained == ["acme"])

@@ -56,7 +56,7 @@ def serving(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
 
 def started(installation: Installation) -> subprocess.Popen[bytes]:
     process = installation.start("serve")
-    eventually(lambda: health(installation) == 200, lambda: installation.log())
+    assert_eventually(lambda: health(installation) == 200, lambda: installation.log())
     return process
 
 
@@ -93,7 +93,9 @@ def samples(installation: Installation) -> dict[str, float]:
     return found
 
 
-def eventually(true: Callable[[], bool], why: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> float:
+def assert_eventually(
+    true: Callable[[], bool], why: Callable[[], str] = lambda: "", patience: float = PATIENCE
+) -> float:
     """Wait until something is true, and return how long that took."""
     began = time.monotonic()
     while not true():
@@ -117,11 +119,11 @@ def test_a_killed_service_goes_on_within_seconds_of_its_next_start_and_a_second_
     first = started(installation)
     for number in range(30):
         product(products, f"S-{number}")
-    eventually(lambda: "S-0" in items(products) or "S-1" in items(products), installation.log)
+    assert_eventually(lambda: "S-0" in items(products) or "S-1" in items(products), installation.log)
     kill(first)
     product(products, "S-LATE")
     with serving(installation):
-        eventually(lambda: set(items(products)) >= {"S-LATE", *(f"S-{n}" for n in range(30))}, patience=QUICKLY)
+        assert_eventually(lambda: set(items(products)) >= {"S-LATE", *(f"S-{n}" for n in range(30))}, patience=QUICKLY)
         codes = items(products)
         assert len(codes) == len(set(codes))
         assert 'agencystack_bridge_active{client="acme"}' in samples(installation)
@@ -140,7 +142,7 @@ def test_a_terminated_service_ends_its_batch_gives_up_its_claims_and_says_goodby
     process = started(installation)
     for number in range(300):
         product(products, f"S-{number}")
-    eventually(lambda: len(items(products)) > 2, installation.log)
+    assert_eventually(lambda: len(items(products)) > 2, installation.log)
     process.terminate()
     assert process.wait(PATIENCE) == 0
     with installation.place.opened() as store, store.reading("acme") as reading:
@@ -157,13 +159,13 @@ def test_a_database_that_restarts_ends_no_worker(tmp_path: Path, products: Produ
         installation = Installation(tmp_path, [products], database.url)
         with serving(installation) as process:
             product(products, "S-1")
-            eventually(lambda: "S-1" in items(products), installation.log)
+            assert_eventually(lambda: "S-1" in items(products), installation.log)
             database.stop()
-            eventually(lambda: health(installation) == 503)
+            assert_eventually(lambda: health(installation) == 503)
             product(products, "S-2")
             database.start()
-            eventually(lambda: "S-2" in items(products), installation.log)
-            eventually(lambda: health(installation) == 200)
+            assert_eventually(lambda: "S-2" in items(products), installation.log)
+            assert_eventually(lambda: health(installation) == 200)
             assert process.poll() is None
 
 
@@ -179,9 +181,9 @@ def test_a_side_that_is_down_and_a_broken_pairing_hold_up_no_other(tmp_path: Pat
             product(down, "D-1")
             for number in range(5):
                 product(well, f"W-{number}")
-                eventually(lambda sku=f"W-{number}": sku in items(well), installation.log, QUICKLY)
+                assert_eventually(lambda sku=f"W-{number}": sku in items(well), installation.log, QUICKLY)
             down.up[SideName.ERPNEXT] = True
-            eventually(lambda: "D-1" in items(down), installation.log)
+            assert_eventually(lambda: "D-1" in items(down), installation.log)
     assert "what broken shares cannot be read" in installation.log()
 
 
@@ -192,12 +194,12 @@ def test_a_call_of_a_product_is_followed_at_once(tmp_path: Path) -> None:
         installation = Installation(tmp_path, [products])
         with serving(installation):
             product(products, "S-0")
-            eventually(lambda: "S-0" in items(products), installation.log)
+            assert_eventually(lambda: "S-0" in items(products), installation.log)
             address.append(installation.url)
             waits = []
             for number in range(1, 6):
                 product(products, f"S-{number}")
-                waits.append(eventually(lambda sku=f"S-{number}": sku in items(products), installation.log))
+                waits.append(assert_eventually(lambda sku=f"S-{number}": sku in items(products), installation.log))
     assert products.hinters[SideName.WORDPRESS].lost == 0
     assert sorted(waits)[2] < 2.0, f"asking every 5 s alone takes longer: {waits}"
 
@@ -209,21 +211,23 @@ def test_a_restored_backup_is_compared_and_finds_what_came_after_it(tmp_path: Pa
         with serving(installation):
             for number in range(3):
                 product(products, f"S-{number}")
-            eventually(lambda: len(items(products)) == 5 and not products.untold(), installation.log)
+            assert_eventually(lambda: len(items(products)) == 5 and not products.untold(), installation.log)
             packed = backup(installation.home, tmp_path / "packed.tar.gz").path
             product(products, "S-AFTER")
             rename(products, "S-0", "renamed after the backup")
-            eventually(lambda: name(products, "S-0") == "renamed after the backup" and "S-AFTER" in items(products))
-            eventually(lambda: not products.untold())
+            assert_eventually(
+                lambda: name(products, "S-0") == "renamed after the backup" and "S-AFTER" in items(products)
+            )
+            assert_eventually(lambda: not products.untold())
             with pytest.raises(ConfigurationError, match="at work"):
                 restore(installation.home, packed)
         restore(installation.home, packed)
         rename(products, "S-1", "found again")
         products.shop.state.data.marks.clear()  # nobody tells of it
         with serving(installation):
-            eventually(lambda: name(products, "S-1") == "found again", installation.log)
+            assert_eventually(lambda: name(products, "S-1") == "found again", installation.log)
             with installation.place.opened() as store:
-                eventually(lambda: linked(store) == 4, installation.log)
+                assert_eventually(lambda: linked(store) == 4, installation.log)
         assert sorted(items(products)) == ["FEE", "S-0", "S-1", "S-2", "S-AFTER", "SHIPPING"], "nothing is there twice"
         assert name(products, "S-0") == "renamed after the backup"
         assert len(products.shop.state.data.products) == 4

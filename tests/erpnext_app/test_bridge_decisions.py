@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Group, Step, step_token
-from agencystack.bridge.signing import SigningKey, check
+from agencystack.bridge.signing import SigningKey, Unsigned, check
 from agencystack.stack.secrets import Secret
 from tests.erpnext_app.bridge_double import BridgeDouble, installed
 
@@ -88,7 +88,10 @@ def test_a_call_that_is_refused_uses_no_nonce_up(site: BridgeDouble) -> None:
 def test_the_bridge_believes_what_the_app_signs(site: BridgeDouble) -> None:
     sent = site.load("signing").headers("k", SECRET, "hooks/p/erpnext", b"{}", "a" * 32, NOW)
     lower = {name.lower(): value for name, value in sent.items()}
-    check({"k": SigningKey("k", Secret(SECRET))}, "hooks/p/erpnext", b"{}", lower, lambda _: True, clock=lambda: NOW)
+    keys = {"k": SigningKey("k", Secret(SECRET))}
+    check(keys, "hooks/p/erpnext", b"{}", lower, lambda _: True, clock=lambda: NOW)
+    with pytest.raises(Unsigned):
+        check(keys, "hooks/p/erpnext", b"{ }", lower, lambda _: True, clock=lambda: NOW)
 
 
 class Looked:

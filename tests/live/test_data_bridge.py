@@ -242,6 +242,7 @@ def test_edits_of_different_fields_on_both_sides_survive(bridged: Bridged):
         return named and all("From the shop" in str(one["description"]) for one in there)
 
     until(survived, PATIENCE, 1.0)
+    assert survived(), "and stays so"
 
 
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(bridged: Bridged):

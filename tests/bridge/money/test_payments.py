@@ -13,7 +13,7 @@ from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.wordpress.records import TOKEN_META
 from tests.bridge.money.erpnext import Books
 from tests.bridge.money.making import accounting, books, native
-from tests.bridge.money.test_sales_orders import waits
+from tests.bridge.money.test_sales_orders import assert_waits
 from tests.bridge.money.test_shop_orders import Woo, ordered
 
 TOKEN = "0192aa" + "0" * 26
@@ -54,7 +54,7 @@ def test_a_payment_is_known_by_its_transaction_else_by_its_order() -> None:
 def test_nothing_is_ever_paid_in_a_shop() -> None:
     form = PaymentOnWordPress(Woo([]), "shop")  # type: ignore[arg-type]
     outcome = form.apply([Operation(TOKEN, "payment", Action.CREATE, fields=PAID)])[TOKEN]
-    waits(outcome, "never written")
+    assert_waits(outcome, "never written")
 
 
 def ledger(docstatus: int = 1, **tables: Any) -> Books:
@@ -102,7 +102,7 @@ def test_a_payment_of_a_draft_stands_alone() -> None:
     (entry,) = into.tables["Payment Entry"].values()
     assert (entry["paid_from"], entry["paid_to"], entry["paid_amount"]) == ("Debtors - LG", "Lab Bank - LG", 10.81)
     assert (entry["docstatus"], entry["party"], entry.get("references")) == (0, "Anna", None)
-    waits(paid(ledger(docstatus=0), currency="USD"), "draft", "submit WC-shop-5")
+    assert_waits(paid(ledger(docstatus=0), currency="USD"), "draft", "submit WC-shop-5")
 
 
 def test_a_payment_is_found_by_its_transaction() -> None:
@@ -124,11 +124,11 @@ def test_a_payment_is_never_changed() -> None:
 
 
 def test_a_way_of_paying_without_an_account_is_named() -> None:
-    waits(paid(ledger(), {"payments": {}}), "stripe", "payments")
+    assert_waits(paid(ledger(), {"payments": {}}), "stripe", "payments")
 
 
 def test_a_payment_of_a_cancelled_order_waits() -> None:
-    waits(paid(ledger(docstatus=2)), "cancelled", "pay it back")
+    assert_waits(paid(ledger(docstatus=2)), "cancelled", "pay it back")
 
 
 def test_a_payment_goes_to_the_amendment_of_its_order() -> None:
@@ -141,7 +141,7 @@ def test_a_payment_goes_to_the_amendment_of_its_order() -> None:
 
 
 def test_a_payment_of_an_order_that_is_gone_waits() -> None:
-    waits(paid(books()), "not there any more")
+    assert_waits(paid(books()), "not there any more")
 
 
 def test_an_amount_erpnext_makes_different_is_told() -> None:

@@ -13,7 +13,7 @@ from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.sides.wordpress.records import Kind
 from tests.bridge.money.erpnext import Books
 from tests.bridge.money.making import accounting, books
-from tests.bridge.money.test_sales_orders import waits
+from tests.bridge.money.test_sales_orders import assert_waits
 from tests.bridge.money.test_shop_orders import Woo, ordered
 
 TOKEN = "0192aa" + "0" * 26
@@ -88,7 +88,7 @@ def test_a_refund_knows_its_order_however_it_was_read() -> None:
 
 def test_no_refund_is_ever_written_to_a_shop() -> None:
     form = RefundOnWordPress(WithRefunds(refund_record(), []), "shop")  # type: ignore[arg-type]
-    waits(form.apply([Operation(TOKEN, "refund", Action.CREATE)])[TOKEN], "never written")
+    assert_waits(form.apply([Operation(TOKEN, "refund", Action.CREATE)])[TOKEN], "never written")
 
 
 def ledger(invoices: int = 1) -> Books:
@@ -208,7 +208,7 @@ def test_an_amount_without_lines_is_money_alone() -> None:
     refunded(into, amount="5.00", line_items=[])
     (made,) = returns(into)
     assert [(row["item_code"], row["qty"], row["rate"]) for row in made["items"]] == [("FEE", -1.0, 5.0)]
-    waits(refunded(ledger(), {"fee_item": None}, amount="5.00", line_items=[]), "5.00", "fee_item")
+    assert_waits(refunded(ledger(), {"fee_item": None}, amount="5.00", line_items=[]), "5.00", "fee_item")
 
 
 def test_a_line_of_no_pieces_is_money_alone() -> None:
@@ -221,12 +221,12 @@ def test_a_line_of_no_pieces_is_money_alone() -> None:
 
 def test_lines_worth_more_than_was_paid_back_wait() -> None:
     into = ledger()
-    waits(refunded(into, amount="1.00"), "1.00 CHF", "worth more")
+    assert_waits(refunded(into, amount="1.00"), "1.00 CHF", "worth more")
     assert not returns(into)
 
 
 def test_several_invoices_wait() -> None:
-    waits(refunded(ledger(invoices=2)), "several invoices", "by hand")
+    assert_waits(refunded(ledger(invoices=2)), "several invoices", "by hand")
 
 
 def test_a_refund_is_found_by_its_token_whichever_document_carries_it() -> None:
@@ -247,7 +247,7 @@ def test_a_foreign_refund_of_an_invoice_is_reckoned_by_erpnext() -> None:
     outcome = form.apply([Operation(TOKEN, "refund", Action.CREATE, fields=told)])[TOKEN]
     assert outcome.result is Result.DONE
     assert entry(into)["arguments"] == {"dt": "Sales Invoice", "bank_account": "Lab Bank - LG"}
-    waits(
+    assert_waits(
         form.apply([Operation("t" * 32, "refund", Action.CREATE, fields={**told, "order": None})])["t" * 32],
         "Sales Order",
     )

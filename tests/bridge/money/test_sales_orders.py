@@ -61,7 +61,7 @@ class Bookkeeping:
         return found
 
 
-def waits(outcome: Outcome, *words: str) -> None:
+def assert_waits(outcome: Outcome, *words: str) -> None:
     """Make sure an order waits, and says why and what to do."""
     assert outcome.result is Result.REFUSED, outcome
     assert outcome.remedy
@@ -171,7 +171,7 @@ def test_an_edit_after_submission_waits_and_says_what_changed() -> None:
     erp = Bookkeeping(submit=True)
     erp.create(ordered())
     totals = calculated(Order(Shop(), [Line(Decimal(20), (FULL,), 3, product=1)]))
-    waits(erp.update("WC-shop-5", content=told(native(totals, 5))["content"]), "29.51", "21.62", "amend")
+    assert_waits(erp.update("WC-shop-5", content=told(native(totals, 5))["content"]), "29.51", "21.62", "amend")
     assert erp.order["grand_total"] == 29.51
 
 
@@ -195,7 +195,7 @@ def test_a_cancelled_order_cancels_its_sales_order() -> None:
 def test_what_was_invoiced_is_not_cancelled() -> None:
     erp = Bookkeeping(submit=True, invoice="on_completed")
     erp.create(ordered(status="completed"))
-    waits(erp.update("WC-shop-5", status="cancelled"), "invoiced or delivered", "credit note")
+    assert_waits(erp.update("WC-shop-5", status="cancelled"), "invoiced or delivered", "credit note")
     assert erp.order["docstatus"] == 1
 
 
@@ -203,7 +203,7 @@ def test_a_cancelled_sales_order_is_not_brought_back() -> None:
     erp = Bookkeeping(submit=True)
     erp.create(ordered())
     erp.update("WC-shop-5", status="cancelled")
-    waits(erp.update("WC-shop-5", status="processing"), "is cancelled", "amend")
+    assert_waits(erp.update("WC-shop-5", status="processing"), "is cancelled", "amend")
 
 
 def test_an_amendment_stands_for_what_it_amends() -> None:
@@ -273,14 +273,14 @@ def test_an_order_with_a_number_of_its_own_is_found_too() -> None:
 )
 def test_what_is_missing_is_named(changes: dict[str, Any], settings: dict[str, Any], words: tuple[str, ...]) -> None:
     erp = Bookkeeping(**settings)
-    waits(erp.create(ordered(**changes)), *words)
+    assert_waits(erp.create(ordered(**changes)), *words)
     assert not erp.books.groups
 
 
 def test_a_deleted_product_waits_or_takes_the_item_for_it() -> None:
     order = ordered()
     order["line_items"][0]["product_id"] = 0
-    waits(Bookkeeping().create(order), "was deleted", "unknown_item")
+    assert_waits(Bookkeeping().create(order), "was deleted", "unknown_item")
     erp = Bookkeeping(unknown_item="UNKNOWN")
     erp.create(order)
     assert erp.order["items"][0]["item_code"] == "UNKNOWN"
@@ -288,13 +288,13 @@ def test_a_deleted_product_waits_or_takes_the_item_for_it() -> None:
 
 def test_an_amount_finer_than_its_currency_waits() -> None:
     order = ordered(currency="JPY")
-    waits(Bookkeeping().create(order), "JPY", "number of decimals to 0")
+    assert_waits(Bookkeeping().create(order), "JPY", "number of decimals to 0")
 
 
 def test_a_negative_quantity_waits() -> None:
     order = ordered()
     order["line_items"][0] |= {"quantity": -2}
-    waits(Bookkeeping().create(order), "-2", "Line 0")
+    assert_waits(Bookkeeping().create(order), "-2", "Line 0")
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_difference_is_a_row_of_its_own_or_waits(threshold: str, account: str 
     erp = Bookkeeping(threshold=Decimal(threshold), rounding_account=account)
     outcome = erp.create(order)
     if not equal:
-        waits(outcome, "-0.01 CHF")
+        assert_waits(outcome, "-0.01 CHF")
         return
     assert erp.order["grand_total"] == 29.50
     assert erp.order["taxes"][-1]["account_head"] == "R"
@@ -314,7 +314,7 @@ def test_a_difference_is_a_row_of_its_own_or_waits(threshold: str, account: str 
 def test_an_order_changes_no_price_of_the_shop() -> None:
     erp = Bookkeeping()
     erp.books.tables["Stock Settings"] = {"Stock Settings": {"auto_insert_price_list_rate_if_missing": 1}}
-    waits(erp.create(ordered()), "product-1", "Auto Insert Item Price")
+    assert_waits(erp.create(ordered()), "product-1", "Auto Insert Item Price")
     items = ("product-1", "product-2", "SHIPPING")
     erp.books.tables["Item Price"] = {item: {"item_code": item, "price_list": "Standard Selling"} for item in items}
     assert erp.create(ordered()).result is Result.DONE
@@ -323,7 +323,7 @@ def test_an_order_changes_no_price_of_the_shop() -> None:
 def test_a_total_erpnext_makes_different_is_taken_back() -> None:
     erp = Bookkeeping(submit=True)
     erp.books.digits = 1  # currency_precision of System Settings
-    waits(erp.create(ordered()), "ERPNext makes 29.50", "currency_precision")
+    assert_waits(erp.create(ordered()), "ERPNext makes 29.50", "currency_precision")
     assert erp.books.tables["Sales Order"] == {}
 
 
@@ -333,7 +333,7 @@ def test_guests_may_be_one_customer() -> None:
     erp.create(ordered(), customer=None)
     assert erp.order["customer"] == "Web"
     assert erp.form.read(["WC-shop-5"])["WC-shop-5"].fields["customer"] is None
-    waits(Bookkeeping().create(ordered(), customer=None), "no customer", "one_customer")
+    assert_waits(Bookkeeping().create(ordered(), customer=None), "no customer", "one_customer")
 
 
 def test_one_order_that_waits_keeps_no_other_from_being_imported() -> None:
