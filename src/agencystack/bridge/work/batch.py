@@ -91,7 +91,7 @@ class Key:
         return self.link
 
     @property
-    def todo(self) -> Plan:
+    def planned(self) -> Plan:
         """Its plan, where it is known to have one."""
         if self.plan is None:
             raise LookupError(f"{self.name} has no plan")

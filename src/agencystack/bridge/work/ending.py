@@ -53,9 +53,9 @@ class Ends:
 
     def end(self, key: Key, effects: Sequence[Effect], carried: Carried) -> None:
         """End one key."""
-        if key.todo.dropped:
+        if key.planned.dropped:
             self._drop(key)
-        elif key.todo.tombstone:
+        elif key.planned.tombstone:
             self._bury(key, key.pair)
         else:
             self._finish(key, effects, {one.intent.side: carried.outcomes[one.operation.token] for one in effects})
@@ -90,7 +90,7 @@ class Ends:
         if any(intent.action is Action.RETIRE for intent in done.values()):
             self._bury(key, link)
             return
-        key.base = advanced(key.base, key.merged, done, key.todo)
+        key.base = advanced(key.base, key.merged, done, key.planned)
         self._revive(key, done)
         if not again and done and not refused:
             again += self._more(key)
@@ -203,13 +203,15 @@ class Ends:
         """Close the conflicts whose decision has been carried out."""
         for one in key.conflicts:
             if one.field in key.decided:
-                writers = [intent for intent in key.todo.intents if one.field in intent.fields or one.field == RECORD]
+                writers = [
+                    intent for intent in key.planned.intents if one.field in intent.fields or one.field == RECORD
+                ]
                 if all(intent.side in done for intent in writers):
                     self.solved.append(one.id)
 
     def _revive(self, key: Key, done: Mapping[SideName, Intent]) -> None:
         """Forget dead letters of what went through, or is not wanted any more."""
-        wanted = {intent.side for intent in key.todo.intents}
+        wanted = {intent.side for intent in key.planned.intents}
         self.revived += [(key.name, side) for side in key.letters if side in done or side not in wanted]
 
     def _more(self, key: Key) -> list[Again]:

@@ -182,7 +182,7 @@ def _named_links(keys: Iterable[Key]) -> set[str]:
 
 def _check_reach(key: Key, planned: Planned) -> None:
     """Let a key wait whose values name records that the other side does not have yet."""
-    for intent in key.todo.intents:
+    for intent in key.planned.intents:
         missing = addressed(intent.fields, intent.side, planned.known)
         if not isinstance(missing, LinkRef):
             continue
@@ -221,9 +221,9 @@ def _brake(context: Context, transaction: Transaction, keys: Iterable[Key], plan
 def _brake_of(key: Key) -> tuple[str, str, int] | None:
     """Return the brake that a key's plan asks: its entity, the brake's name, and how many are never too many."""
     entity = key.entity.name
-    if any(intent.action is Action.RETIRE for intent in key.todo.intents):
+    if any(intent.action is Action.RETIRE for intent in key.planned.intents):
         return entity, entity, FEW
-    if any(intent.action is Action.UPDATE and _sells_out(key, intent) for intent in key.todo.intents):
+    if any(intent.action is Action.UPDATE and _sells_out(key, intent) for intent in key.planned.intents):
         return entity, sold_out(entity), FEW_SOLD_OUT
     return None
 
@@ -240,7 +240,7 @@ def _empty(stock: Value) -> bool:
 
 def conflict_of(key: Key, name: str) -> Conflict:
     """Return the conflict of one field (or of the record itself) as it is stored."""
-    clash = next(one for one in key.todo.conflicts if one.field == name)
+    clash = next(one for one in key.planned.conflicts if one.field == name)
     return Conflict(
         entity=key.entity.name,
         subject=key.name,

@@ -100,12 +100,12 @@ def _save_seen(transaction: Transaction, batch: Batch, keys: Iterable[Key], now:
 def _save_conflicts(transaction: Transaction, batch: Batch, now: int) -> None:
     """Store what a person must decide, and forget what resolved itself."""
     planned = [key for key in batch.working() if key.plan is not None]
-    found = [conflict_of(key, clash.field) for key in planned for clash in key.todo.conflicts]
+    found = [conflict_of(key, clash.field) for key in planned for clash in key.planned.conflicts]
     if found:
         transaction.conflicts.record(found, now)
     gone: list[int] = []
     for key in planned:
-        fields = {clash.field for clash in key.todo.conflicts}
+        fields = {clash.field for clash in key.planned.conflicts}
         gone += [one.id for one in key.conflicts if one.field not in fields and one.field not in key.decided]
     transaction.conflicts.close(gone)
 
