@@ -242,8 +242,8 @@ class SharedErpNextForm(ErpNextForm):
         rest = [one for one in operations if one.token not in outcomes]
         self.prepare(rest)
         groups = {one.token: Group(one.token, tuple(self.steps(one, there.get(one.id)))) for one in rest}
-        todo = [one for one in groups.values() if one.steps]
-        saved = self.documents.save(todo) if todo else {}
+        due = [one for one in groups.values() if one.steps]
+        saved = self.documents.save(due) if due else {}
         after = self.read([one.name for one in saved.values() if one.result is Result.DONE and one.name])
         for one in rest:
             if one.token in saved:
