@@ -15,6 +15,7 @@ from typing import Any
 from agencystack.sandbox import wordpress_bridge as bridge
 from agencystack.sandbox import wordpress_health as health
 from agencystack.sandbox import wordpress_mail as mail
+from agencystack.sandbox import wordpress_rest_user as rest_user
 from agencystack.sandbox import wordpress_sso as sso
 from agencystack.sandbox import wordpress_tokens as tokens
 from agencystack.sandbox.wordpress_store import Plugin, Refusal, Store
@@ -54,6 +55,11 @@ def site(store: Store, _args: Mapping[str, Any]) -> Any:
 def plugins(store: Store, _args: Mapping[str, Any]) -> Any:
     """Answer the installed plugins."""
     return [_shown(slug, plugin) for slug, plugin in sorted(store.data.plugins.items())]
+
+
+def plugins_folder(store: Store, _args: Mapping[str, Any]) -> Any:
+    """Answer where plugins lie, and whether one can be put there."""
+    return {"path": "/var/www/html/wp-content/plugins", "writable": store.data.plugins_writable}
 
 
 def owner(store: Store, _args: Mapping[str, Any]) -> Any:
@@ -105,6 +111,7 @@ def install(store: Store, args: Mapping[str, Any]) -> Any:
     """Install a plugin as wordpress.org would give it."""
     slug = args["slug"]
     if slug not in store.data.plugins:
+        _need_folder(store)
         if slug not in WORDPRESS_ORG or not store.data.wordpress_org:
             raise Refusal("no-download", f"{slug} cannot be had from wordpress.org: Plugin not found.")
         file, name, version = WORDPRESS_ORG[slug]
@@ -114,6 +121,7 @@ def install(store: Store, args: Mapping[str, Any]) -> Any:
 
 def install_connector(store: Store, args: Mapping[str, Any]) -> Any:
     """Take our connector; its main file must be among what travelled."""
+    _need_folder(store)
     if f"{CONNECTOR}.php" not in args["files"]:
         raise Refusal("plugin", f"{CONNECTOR} cannot be activated: Plugin file does not exist.")
     header = mail.decoded(args["files"][f"{CONNECTOR}.php"])
@@ -122,6 +130,11 @@ def install_connector(store: Store, args: Mapping[str, Any]) -> Any:
         file=f"{CONNECTOR}/{CONNECTOR}.php", name="AgencyStack Connector", version=version
     )
     return activate(store, {"slug": CONNECTOR})
+
+
+def _need_folder(store: Store) -> None:
+    if not store.data.plugins_writable:
+        raise Refusal("not-writable", f"the plugins folder {plugins_folder(store, {})['path']} cannot be written")
 
 
 def _shown(slug: str, plugin: Plugin) -> dict[str, Any]:
@@ -141,6 +154,8 @@ QUERIES: Mapping[str, Handler] = {
     "health": health.token,
     "bridge": bridge.bridge,
     "reaches_bridge": bridge.reaches_bridge,
+    "plugins_folder": plugins_folder,
+    "rest_user": rest_user.rest_user,
 }
 COMMANDS: Mapping[str, Handler] = {
     "activate_plugin": activate,
@@ -159,6 +174,8 @@ COMMANDS: Mapping[str, Handler] = {
     "write_health": health.write_token,
     "write_bridge": bridge.write_bridge,
     "fill_form": bridge.fill_form,
+    "write_rest_user": rest_user.write_rest_user,
+    "delete_rest_user": rest_user.delete_rest_user,
 }
 
 

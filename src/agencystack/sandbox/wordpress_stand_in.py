@@ -44,6 +44,7 @@ class WordPressStandIn:
         admin_email: the administrator's address.
         wordpress_org: whether plugins can be downloaded.
         shop_password: application password of its administrator; with one it has WooCommerce.
+        plugins_writable: plugins can be put into its folder.
     """
 
     def __init__(
@@ -55,12 +56,21 @@ class WordPressStandIn:
         admin_email: str,
         wordpress_org: bool = True,
         shop_password: Secret | None = None,
+        plugins_writable: bool = True,
     ) -> None:
         self._shop_password = shop_password
         self._shop: ShopSite | None = None
         self._directory = directory.absolute()
         admin = User(id=1, login="admin", email=admin_email, name="admin", roles=["administrator"])
-        self._data = SiteData(url=url, name=name, admin_email=admin_email, wordpress_org=wordpress_org, users=[admin])
+        self._data = SiteData(
+            url=url,
+            name=name,
+            admin_email=admin_email,
+            wordpress_org=wordpress_org,
+            plugins_writable=plugins_writable,
+            woocommerce=shop_password is not None,
+            users=[admin],
+        )
 
     @property
     def path(self) -> Path:

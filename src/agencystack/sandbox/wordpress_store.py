@@ -62,7 +62,13 @@ class Session(BaseModel):
 
 
 class SiteData(BaseModel):
-    """Everything in the store's file."""
+    """Everything in the store's file.
+
+    Args:
+        wordpress_org: plugins can be downloaded.
+        plugins_writable: whoever runs our program may put a plugin there.
+        woocommerce: it is active.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,6 +76,8 @@ class SiteData(BaseModel):
     name: str
     admin_email: str
     wordpress_org: bool = True
+    plugins_writable: bool = True
+    woocommerce: bool = False
     key: str = Field(default_factory=lambda: Fernet.generate_key().decode())
     options: dict[str, Any] = Field(default_factory=dict)
     plugins: dict[str, Plugin] = Field(default_factory=dict)

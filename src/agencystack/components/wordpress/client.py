@@ -6,14 +6,22 @@ Transport and protocol are DESIGN 4; what WordPress and WP Mail SMTP hold is fac
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import ValidationError
 
 from agencystack.components.bridge_settings import BridgeSettings
 from agencystack.components.wordpress import queries
-from agencystack.components.wordpress.models import Carrier, MailImage, MailSettings, Plugin, SentMail, Written
+from agencystack.components.wordpress.models import (
+    AppPassword,
+    Carrier,
+    MailImage,
+    MailSettings,
+    Plugin,
+    SentMail,
+    Written,
+)
 from agencystack.components.wordpress.program import CONNECTOR, connector_files
 from agencystack.components.wordpress.queries import Query
 from agencystack.components.wordpress.sso import Login, SsoImage, SsoSettings, SsoUser, TokenVerdict
@@ -261,6 +269,27 @@ class WordPress:
         """
         self._tell("write_bridge", {"configuration": settings.plain() if settings else None})
 
+    def write_rest_user(
+        self, role: str, capabilities: Collection[str], password: Literal["keep", "new", "none"]
+    ) -> AppPassword | None:
+        """Make or change the user the bridge comes as by REST alone: this role, these capabilities and no other.
+
+        Args:
+            role: WordPress's or WooCommerce's own.
+            capabilities: what it may do beside that.
+            password: keep its application password, make a new one in place of all it has, or take them away.
+
+        Raises:
+            Refused: the role is not there, or the site allows no application passwords.
+        """
+        given = {"role": role, "capabilities": sorted(capabilities), "password": password}
+        made = self._tell("write_rest_user", given)
+        return AppPassword.model_validate(made) if made else None
+
+    def delete_rest_user(self) -> None:
+        """Delete that user; what it wrote stays. Not there is fine."""
+        self._tell("delete_rest_user", {})
+
     def fill_form(self, email: str, message: str) -> None:
         """Have our connector keep a form entry, as it would one of any form plugin; no mail goes out.
 
@@ -349,6 +378,9 @@ _REMEDIES = {
     "not-installed": "install it, or set mailer: connector in stack.yaml",
     "not-writable": "give the owner of the site's files the right to write there",
     "changed": "look at the plan again: somebody changed the site in the meantime",
+    "no-role": "activate WooCommerce, or share none of its entities",
+    "no-passwords": "allow application passwords (security plugins switch them off), or name api_user and api_password "
+    "of wordpress in stack.yaml",
     "not-active": "activate it, or choose another login in stack.yaml",
     "several": "delete the applications you do not need in miniOrange, or set login: connector in stack.yaml",
     "sso-constants": "take these constants away, or set login: connector in stack.yaml",

@@ -84,6 +84,49 @@ class Plugin(Model):
     network_active: bool
 
 
+class PluginsFolder(Model):
+    """Where plugins lie.
+
+    Args:
+        path: of the folder, on the machine the site lives on.
+        writable: whoever runs our program there may put a plugin into it.
+    """
+
+    path: str
+    writable: bool
+
+
+class RestUser(Model):
+    """The user the bridge comes as by REST alone.
+
+    Args:
+        roles: its roles.
+        capabilities: what it may do beside them.
+        passwords: ids of its application passwords; they show themselves never again.
+    """
+
+    roles: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    passwords: tuple[str, ...]
+
+
+class AppPassword(Model):
+    """An application password that was just made.
+
+    Args:
+        uuid: its id.
+        password: itself, shown this once.
+    """
+
+    uuid: str
+    password: Secret
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _hide(cls, value: object) -> object:
+        return Secret(value) if isinstance(value, str) else value
+
+
 class MailSettings(Model):
     """How mail is sent, in the words of WP Mail SMTP.
 

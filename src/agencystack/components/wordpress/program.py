@@ -14,7 +14,7 @@ PARTS = (
     *("program.php", "site.php", "options.php", "plugins.php"),
     *("mail.php", "wp_config.php", "submission.php"),
     *("sso.php", "sso_write.php", "sso_users.php"),
-    *("health.php", "bridge.php"),
+    *("health.php", "bridge.php", "rest_user.php"),
 )
 CONNECTOR = "agencystack-connector"
 

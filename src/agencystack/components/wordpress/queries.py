@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from agencystack.components.bridge_settings import BridgeState
-from agencystack.components.wordpress.models import MailState, Plugin, Site, SubmissionTry, SubmissionWay
+from agencystack.components.wordpress.models import (
+    MailState,
+    Plugin,
+    PluginsFolder,
+    RestUser,
+    Site,
+    SubmissionTry,
+    SubmissionWay,
+)
 from agencystack.components.wordpress.sso import SsoState, SsoUser
 from agencystack.stack.secrets import Secret
 
@@ -59,12 +67,20 @@ def _bridge(data: Any) -> BridgeState | None:
     return BridgeState.model_validate(data, strict=False) if data["plugin"] else None
 
 
+def _rest_user(data: Any) -> RestUser | None:
+    return RestUser.model_validate(data) if data["there"] else None
+
+
 def _tries(data: Any) -> tuple[SubmissionTry, ...]:
     return tuple(SubmissionTry.model_validate(item) for item in data)
 
 
 SITE: Query[Site] = Query("site", "{}", Site.model_validate)
 PLUGINS: Query[dict[str, Plugin]] = Query("plugins", "{}", _plugins)
+PLUGINS_FOLDER: Query[PluginsFolder] = Query("plugins_folder", "{}", PluginsFolder.model_validate)
+REST_USER: Query[RestUser | None] = Query("rest_user", "{}", _rest_user)
+"""The bridge's user where our connector is not; None where it was never made."""
+
 MAIL: Query[MailState] = Query("mail", "{}", MailState.of)
 OWNER: Query[dict[str, str]] = Query("owner", "{}", _marks)
 HEALTH_TOKEN: Query[Secret | None] = Query("health", "{}", _token)

@@ -17,6 +17,19 @@ function load_plugin_functions() {
 }
 
 /**
+ * Where plugins lie, and whether we may put one there.
+ *
+ * @return array `path` and `writable`.
+ */
+function plugins_folder() {
+	load_plugin_functions();
+	return array(
+		'path'     => WP_PLUGIN_DIR,
+		'writable' => wp_is_writable( WP_PLUGIN_DIR ),
+	);
+}
+
+/**
  * The slug of a plugin file: its folder, or the file's name where it has none.
  *
  * @param string $file As WordPress lists it.

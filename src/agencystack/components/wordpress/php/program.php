@@ -246,6 +246,8 @@ function queries() {
 		'health'         => __NAMESPACE__ . '\\health',
 		'bridge'         => __NAMESPACE__ . '\\bridge',
 		'reaches_bridge' => __NAMESPACE__ . '\\reaches_bridge',
+		'plugins_folder' => __NAMESPACE__ . '\\plugins_folder',
+		'rest_user'      => __NAMESPACE__ . '\\rest_user',
 	);
 }
 
@@ -272,5 +274,7 @@ function commands() {
 		'write_health'      => __NAMESPACE__ . '\\write_health',
 		'write_bridge'      => __NAMESPACE__ . '\\write_bridge',
 		'fill_form'         => __NAMESPACE__ . '\\fill_form',
+		'write_rest_user'   => __NAMESPACE__ . '\\write_rest_user',
+		'delete_rest_user'  => __NAMESPACE__ . '\\delete_rest_user',
 	);
 }
