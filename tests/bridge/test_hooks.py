@@ -81,7 +81,24 @@ def test_woocommerces_own_webhook_names_the_record(http: TestClient, ears: Ears)
     body = json.dumps({"id": 41, "status": "processing"}).encode()
     headers = {"X-WC-Webhook-Signature": of_product(body), "X-WC-Webhook-Resource": "order"}
     assert http.post(f"/{ROUTE}", content=body, headers=headers).status_code == 200
-    assert ears.told == [("acme", SideName.WORDPRESS, (Hint("order", "41"),))]
+    assert ears.told == [("acme", SideName.WORDPRESS, (Hint("order", "41"), Hint("payment", "41")))]
+
+
+def test_woocommerces_own_webhook_tells_a_refund_with_its_order_and_a_variation_as_a_product(
+    http: TestClient, ears: Ears
+) -> None:
+    # facts/woocommerce-in-depth.md: there is no topic of refunds, and a variation's save is told as product.updated.
+    for resource, record in (
+        ("order", {"id": 41, "refunds": [{"id": 42, "total": "-5.00"}, {"id": "x"}]}),
+        ("product", {"id": 7, "type": "variation", "parent_id": 6}),
+    ):
+        body = json.dumps(record).encode()
+        headers = {"X-WC-Webhook-Signature": of_product(body), "X-WC-Webhook-Resource": resource}
+        assert http.post(f"/{ROUTE}", content=body, headers=headers).status_code == 200
+    assert [hints for _, _, hints in ears.told] == [
+        (Hint("order", "41"), Hint("payment", "41"), Hint("refund", "42")),
+        (Hint("variation", "7"),),
+    ]
 
 
 def test_frappes_own_webhook_names_the_record(http: TestClient, ears: Ears) -> None:
@@ -149,7 +166,7 @@ def test_a_flood_of_a_products_own_webhooks_is_looked_for_later_and_none_is_refu
         body = json.dumps({"id": number}).encode()
         headers = {"X-WC-Webhook-Signature": of_product(body), "X-WC-Webhook-Resource": "order"}
         assert http.post(f"/{ROUTE}", content=body, headers=headers).status_code == 200
-    assert ears.told[0][2] == (Hint("order", "0"),)
+    assert ears.told[0][2] == (Hint("order", "0"), Hint("payment", "0"))
     assert ears.told[-1][2] == (Hint(),)
 
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from agencystack.bridge.entities.catalogue import (
+    ENTITIES,
     ErpNextPlace,
     ShopPlace,
     counted_orders,
     forms_for_erpnext,
     forms_for_wordpress,
 )
+from agencystack.bridge.entities.submission import SUBMISSION
+from agencystack.bridge.entity import Entity
 from agencystack.bridge.record import SideName
 from agencystack.bridge.serving.keyring import Access, Keyring
 from agencystack.bridge.side import Side
@@ -34,7 +37,7 @@ from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
 from agencystack.bridge.sides.wordpress.zone import ShopZone
 from agencystack.bridge.store import Store
 from agencystack.bridge.work.uncounted import OrdersSince
-from agencystack.components.woocommerce import ApplicationPassword, ConsumerKey, RestApi
+from agencystack.components.woocommerce import RestApi, credential
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.secrets import Secret
 from agencystack.stack.sharing import Direction, Sharing
@@ -64,6 +67,12 @@ class Ways:
 
     transports: Mapping[SideName, httpx.BaseTransport] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+
+
+def kept(accesses: Mapping[SideName, Access]) -> Mapping[str, Entity]:
+    """Return the entities that both sides keep: only our plugin keeps what people fill into forms."""
+    has_plugin = accesses[SideName.WORDPRESS].has_plugin
+    return {name: entity for name, entity in ENTITIES.items() if has_plugin or name != SUBMISSION.name}
 
 
 def connect(
@@ -122,7 +131,8 @@ def _wordpress(
         calls, place = PluginCalls(api, access.keys[0]), replace(place, zone=ShopZone(api))
         stack.callback(api.close)
         return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), PluginChanges(calls))
-    api = RestApi(where, access.url, _credential(access), ca_file=access.ca_path, transport=way, clock=ways.clock)
+    asks = credential(access.user, access.password or Secret(""))
+    api = RestApi(where, access.url, asks, ca_file=access.ca_path, transport=way, clock=ways.clock)
     stack.callback(api.close)
     records, place = RestRecords(api), replace(place, zone=ShopZone(api))
     polled = PolledShop(records, _kinds(sharing), clock=ways.clock)
@@ -156,13 +166,6 @@ def _erpnext(
     forms = forms_for_erpnext(alone, sharing, place)
     shared = {name: form for name, form in forms.items() if name in sharing.entities}
     return alone, ErpNextSide(forms, PolledErpNext(alone, shared, access.public_url))
-
-
-def _credential(access: Access) -> ApplicationPassword | ConsumerKey:
-    password = access.password or Secret("")
-    if access.user.startswith("ck_"):
-        return ConsumerKey(access.user, password)
-    return ApplicationPassword(access.user, password)
 
 
 def _token(access: Access) -> Secret:

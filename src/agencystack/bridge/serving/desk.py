@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agencystack.bridge.bridge import Bridge
-from agencystack.bridge.entities.catalogue import ENTITIES
 from agencystack.bridge.record import SideName
 from agencystack.bridge.rules import shared
-from agencystack.bridge.serving.connecting import Connection, connect
+from agencystack.bridge.serving.connecting import Connection, connect, kept
 from agencystack.bridge.serving.hooks import Hint
 from agencystack.bridge.serving.keyring import Keyring
 from agencystack.bridge.signing import WINDOW, SigningKey
@@ -69,7 +68,7 @@ class Desk:
                 self._made.pop(pairing)[1].close()
             sharing = _sharing(known)
             connection = connect(pairing, accesses, sharing, store=self._store)
-            bridge = Bridge(self._store, pairing, connection.sides, ENTITIES, sharing, worker=self._worker)
+            bridge = Bridge(self._store, pairing, connection.sides, kept(accesses), sharing, worker=self._worker)
             self._made[pairing] = (state, connection, bridge)
             return bridge
 
@@ -130,8 +129,9 @@ class Desk:
         self.wake()
 
     def _note_down(self, pairing: str, side: SideName, hints: Sequence[Hint]) -> None:
+        accesses = {name: self._keyring.needed(pairing, name) for name in SideName}
         with self._store.writing(pairing) as writing:
-            entities = shared(ENTITIES, _sharing(writing.pairings.get()))
+            entities = shared(kept(accesses), _sharing(writing.pairings.get()))
             records = [(hint.entity, hint.record) for hint in hints if hint.entity in entities]
             writing.inbox.add(side, records, "webhook", millis(utc_now()))
 

@@ -228,9 +228,21 @@ def _check_body(keys: Mapping[str, SigningKey], given: str, body: bytes) -> None
 
 def _woocommerce(headers: Mapping[str, str], payload: Any) -> list[Hint]:
     entity = _WOOCOMMERCE_ENTITIES.get(headers.get("x-wc-webhook-resource", ""))
-    if entity and isinstance(payload, dict) and isinstance(payload.get("id"), int):
-        return [Hint(entity, str(payload["id"]))]
-    return [Hint()]
+    if not entity or not isinstance(payload, dict) or not isinstance(payload.get("id"), int):
+        return [Hint()]
+    id_ = str(payload["id"])
+    if entity == "product":
+        return [Hint("variation" if payload.get("type") == "variation" else "product", id_)]
+    return [Hint(entity, id_), *_beside_order(id_, payload)] if entity == "order" else [Hint(entity, id_)]
+
+
+def _beside_order(id_: str, order: Mapping[str, Any]) -> Iterable[Hint]:
+    """Yield what WooCommerce has no webhook of its own for, and tells with its order: the payment, and refunds."""
+    yield Hint("payment", id_)
+    refunds = order.get("refunds")
+    for one in refunds if isinstance(refunds, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("id"), int):
+            yield Hint("refund", str(one["id"]))
 
 
 def _frappe(payload: Any) -> list[Hint]:

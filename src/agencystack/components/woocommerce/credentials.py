@@ -76,6 +76,16 @@ class ConsumerKey(httpx.Auth):
         return urlencode([*signed, ("oauth_signature", signature(self.secret, text))], quote_via=quote)
 
 
+def credential(user: str, password: Secret) -> ApplicationPassword | ConsumerKey:
+    """Return who asks: a consumer key shows itself by its first letters.
+
+    Args:
+        user: login name, or ``ck_...``.
+        password: application password, or ``cs_...``.
+    """
+    return ConsumerKey(user, password) if user.startswith("ck_") else ApplicationPassword(user, password)
+
+
 def signature_base(method: str, address: str, params: Iterable[tuple[str, str]]) -> str:
     """Return what is signed; WooCommerce orders by the name alone and escapes names and values twice."""
     pairs = "%26".join(f"{_twice(name)}%3D{_twice(value)}" for name, value in sorted(params))
