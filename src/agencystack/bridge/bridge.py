@@ -225,7 +225,10 @@ class Bridge:
         people.confirm_removals(self.context, entity, by)
 
     def forget(self, side: SideName, entity: str, ids: Sequence[str], by: str) -> int:
-        """Remove every value that is kept of records, and return how many had a link; ids stay in links and audit."""
+        """Remove every value that is kept of records, and return how many had a link.
+
+        Ids stay in links and audit; those that tell who somebody is become aliases.
+        """
         return people.forget(self.context, side, entity, ids, by)
 
     def pairing(self) -> Pairing:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select
 
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store.aliases import alias
 from agencystack.bridge.store.sql import insert, moment
 from agencystack.bridge.store.tables import audit
 
@@ -63,8 +64,9 @@ class Audits:
         return [_event(row) for row in reversed(rows)]
 
     def of_record(self, side: SideName, record: str, *, limit: int = 200) -> list[Event]:
-        """Return what happened to a record that may have no link, newest last."""
-        query = select(audit).where(audit.c.pairing == self._pairing, audit.c.side == side, audit.c.record == record)
+        """Return what happened to a record that may have no link, newest last; also before it was forgotten."""
+        names = (record, alias(self._pairing, side, record))
+        query = select(audit).where(audit.c.pairing == self._pairing, audit.c.side == side, audit.c.record.in_(names))
         rows = self._connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).all()
         return [_event(row) for row in reversed(rows)]
 

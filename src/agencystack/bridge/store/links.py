@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from agencystack.bridge.merge import Base
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store.aliases import aliases
 from agencystack.bridge.store.sql import chunks, insert, read_base, upsert, written_base
 from agencystack.bridge.store.tables import base, link
 
@@ -40,6 +41,7 @@ class Link:
         token: op token of the creation that makes, or made, one of the two; empty for records that were matched.
         wordpress_created: when WordPress says its record was made.
         erpnext_created: when ERPNext says its record was made.
+        recalled: its record was forgotten, and somebody named it again: the store still holds an alias for the id.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Link:
     token: str = ""
     wordpress_created: str = ""
     erpnext_created: str = ""
+    recalled: bool = False
 
     def on(self, side: SideName) -> str:
         """Return the id on one side; empty where there is none."""
@@ -93,11 +96,15 @@ class Links:
         self._pairing = pairing
 
     def of_records(self, side: SideName, entity: str, ids: Iterable[str]) -> dict[str, Link]:
-        """Return the links of one side's records, by the record's id."""
+        """Return the links of one side's records, by the record's id; that of a forgotten one is found by its alias."""
+        wanted = set(ids)
+        hidden = aliases(self._pairing, side, entity, wanted)
         found: dict[str, Link] = {}
-        for some in chunks(sorted(set(ids))):
+        for some in chunks(sorted(wanted | hidden.keys())):
             query = select(link).where(link.c.pairing == self._pairing, link.c.entity == entity, _ID[side].in_(some))
-            found |= {one.on(side): one for one in map(_link, self._connection.execute(query))}
+            for one in map(_link, self._connection.execute(query)):
+                known = hidden.get(one.on(side))
+                found[known or one.on(side)] = replace(one.moved(side, known), recalled=True) if known else one
         return found
 
     def get(self, ids: Iterable[str]) -> dict[str, Link]:
@@ -167,7 +174,7 @@ class Links:
         row = asdict(one) | {"pairing": self._pairing, "changed": now, "state": str(one.state)}
         # Empty is NULL in the database: of NULLs there may be many under a unique constraint.
         row |= {"wordpress_id": one.wordpress or None, "erpnext_id": one.erpnext or None, "token": one.token or None}
-        del row["wordpress"], row["erpnext"]
+        del row["wordpress"], row["erpnext"], row["recalled"]
         return row
 
 

@@ -8,6 +8,7 @@ from agencystack.bridge.store.audits import Audits
 from agencystack.bridge.store.brakes import Brakes, Breakers
 from agencystack.bridge.store.conflicts import Conflicts
 from agencystack.bridge.store.dead import DeadLetters
+from agencystack.bridge.store.erasing import Erasing
 from agencystack.bridge.store.inbox import Cursors, Inbox, Marks
 from agencystack.bridge.store.leases import Leases
 from agencystack.bridge.store.links import Bases, Links
@@ -38,5 +39,6 @@ class Transaction:
         self.conflicts = Conflicts(connection, pairing)
         self.dead = DeadLetters(connection, pairing)
         self.audits = Audits(connection, pairing)
+        self.erasing = Erasing(connection, pairing)
         self.breakers = Breakers(connection, pairing)
         self.brakes = Brakes(connection, pairing)

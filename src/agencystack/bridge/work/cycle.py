@@ -21,7 +21,7 @@ from agencystack.bridge.work.planning import plan_all
 from agencystack.bridge.work.recording import follow, record_outcomes, record_plans
 from agencystack.bridge.work.renaming import follow_renames
 from agencystack.bridge.work.settling import settle_creations
-from agencystack.bridge.work.trouble import PATIENCE, letter
+from agencystack.bridge.work.trouble import PATIENCE, letter, logged
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def _work(context: Context, batch: Batch) -> Progress:
 
 def _broken(context: Context, batch: Batch, error: Exception) -> Progress:
     """Look at a batch that broke the bridge again, in other company each time; what breaks it alone is shown."""
-    log.error("batch broke", pairing=context.pairing, keys=[key.name for key in batch.keys], **broken_at(error))
+    log.error(
+        "batch broke", pairing=context.pairing, keys=[logged(context, key) for key in batch.keys], **broken_at(error)
+    )
     alone = len(batch.keys) == 1 and batch.keys[0].attempts >= PATIENCE
     letters: list[DeadLetter] = []
     for key in batch.keys:

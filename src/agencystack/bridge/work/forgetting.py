@@ -1,4 +1,7 @@
-"""Forget a person: every value the bridge keeps of them, of their orders and their messages; the audit keeps ids."""
+"""Forget a person: every value the bridge keeps of them, of their orders and their messages.
+
+The audit and the links keep ids; one that tells who somebody is, as an alias that whoever knows the person can find.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import or_, select
 
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store.aliases import alias
 from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.tables import base, link
 from agencystack.bridge.store.transaction import Transaction
@@ -42,6 +46,9 @@ def forget_person(context: Context, person: str, by: str) -> int:
     for one in found.values():
         side = SideName.WORDPRESS if one.on(SideName.WORDPRESS) else SideName.ERPNEXT
         forget(context, side, one.entity, [one.on(side)], by)
+    if "@" in person:
+        with context.store.writing(context.pairing) as transaction:
+            transaction.erasing.texts({person.strip(): alias(context.pairing, SideName.WORDPRESS, person.strip())})
     return len(found)
 
 

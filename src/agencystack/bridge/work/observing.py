@@ -7,6 +7,7 @@ from dataclasses import replace
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.merge import Base
 from agencystack.bridge.record import Observed, Presence, SideName, same
+from agencystack.bridge.store.aliases import is_alias
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.work.batch import Again, Batch, Key
 from agencystack.bridge.work.context import Context
@@ -29,7 +30,7 @@ def observe(context: Context, batch: Batch) -> list[DeadLetter]:
             letters += _observe(context, batch, side, entity, [key for key in keys if side in key.ids()])
     for key in batch.working():
         _wait_for_whole(context, key, letters)
-        _check_created(key)
+        _check_created(key, letters)
     return letters
 
 
@@ -40,6 +41,10 @@ def relevant(entity: Entity, seen: Observed) -> Observed:
 
 
 def _observe(context: Context, batch: Batch, side: SideName, entity: str, keys: list[Key]) -> list[DeadLetter]:
+    for key in keys:
+        if is_alias(key.ids()[side]):  # nobody there knows it: it is looked for as what was renamed
+            key.seen[side] = Observed(key.ids()[side], presence=Presence.GONE)
+    keys = [key for key in keys if side not in key.seen]
     if not keys:
         return []
     try:
@@ -73,13 +78,18 @@ def _wait_for_whole(context: Context, key: Key, letters: list[DeadLetter]) -> No
     letters.append(letter(key, half[0], message, "complete or delete it there"))
 
 
-def _check_created(key: Key) -> None:
+def _check_created(key: Key, letters: list[DeadLetter]) -> None:
     if key.link is None:
         return
     for side, seen in key.seen.items():
         known = key.link.created(side)
         if seen.presence is not Presence.PRESENT or not known or not seen.created or known == seen.created:
             continue
+        if key.link.recalled:
+            key.end()
+            message = f"another {key.entity.name} has the name of one that was forgotten"
+            letters.append(letter(key, side, message, "rename it there, so that the two are not taken for one"))
+            return
         if not alike(key.base, seen, side):
             raise Restored(
                 f"{key.entity.name} {seen.id} of {side} was made at {seen.created}, the one that is linked at {known}"

@@ -70,7 +70,9 @@ def confirm_removals(context: Context, entity: str, by: str) -> None:
 
 
 def forget(context: Context, side: SideName, entity: str, ids: Sequence[str], by: str) -> int:
-    """Remove every value that is kept of records: of a person who asked for it. Ids stay, in links and in the audit.
+    """Remove every value that is kept of records: of a person who asked for it.
+
+    Ids stay, in links and in the audit; those that tell who somebody is become aliases.
 
     Returns:
         How many records had something that is removed now.
@@ -84,12 +86,15 @@ def forget(context: Context, side: SideName, entity: str, ids: Sequence[str], by
         transaction.operations.forget(names)
         transaction.conflicts.forget(subjects)
         transaction.dead.forget(subjects)
+        hidden: dict[str, str] = {}
         for at in SideName:
             there = ids if at is side else [link.on(at) for link in links.values() if link.on(at)]
             transaction.observations.forget(at, entity, there)
-        # The id of a guest is an e-mail address: one that was never known is not noted down now.
-        told = [id_ for id_ in ids if id_ in links or not id_.startswith("guest")]
-        transaction.audits.add([Event(entity, side, id_, "forgotten", actor=by) for id_ in told], now)
+            hidden |= transaction.erasing.ids(at, entity, there)
+        transaction.erasing.texts(hidden)
+        # Who was never known is not noted down now.
+        told = [id_ for id_ in ids if id_ in links or id_ not in hidden]
+        transaction.audits.add([Event(entity, side, hidden.get(id_, id_), "forgotten", actor=by) for id_ in told], now)
     return len(links)
 
 

@@ -11,6 +11,7 @@ from agencystack.bridge.merge import Base
 from agencystack.bridge.plan import Plan, Situation, plan
 from agencystack.bridge.record import Fields, Observed, Presence, Ref, SideName, references
 from agencystack.bridge.side import Action
+from agencystack.bridge.store.aliases import is_alias
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.mailing import loud, mails
@@ -174,9 +175,10 @@ def _alone(
 def _pairs(
     context: Context, side: SideName, entity: str, pairs: Sequence[tuple[Link, Base, Observed]], counts: _Counts
 ) -> None:
+    rules, other = context.entities[entity], side.other
+    pairs = [one for one in pairs if not is_alias(one[0].on(other))]
     if not pairs:
         return
-    rules, other = context.entities[entity], side.other
     across, errors = each(context.form(other, entity).read, [link.on(other) for link, _, _ in pairs])
     counts.unreadable += len(errors)
     known = Known()

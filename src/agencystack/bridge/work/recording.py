@@ -24,6 +24,9 @@ def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Seque
     with context.store.writing(context.pairing) as transaction:
         transaction.leases.guard(batch.leases, batch.fence)
         _save_seen(transaction, batch, [key for key in batch.keys if key.link is not None], now)
+        # Whoever was forgotten, and named again, is known again.
+        recalled = [replace(key.pair, recalled=False) for key in batch.working() if key.link and key.link.recalled]
+        transaction.links.save(recalled, now)
         # That it is there again is seen once: whatever keeps it from being followed now, it is alive from here on.
         transaction.links.save([replace(key.pair, state=LinkState.LINKED) for key in batch.keys if returned(key)], now)
         # What settled is stored before the operations it was read from are forgotten.

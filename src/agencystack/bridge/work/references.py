@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.record import Fields, LinkRef, Observed, Ref, SideName, Value, exchanged, references
+from agencystack.bridge.store.aliases import is_alias
 from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.transaction import Transaction
 
@@ -65,7 +66,9 @@ def addressed(fields: Fields, side: SideName, known: Known) -> Fields | LinkRef:
     """Return fields with one side's ids for links; or the first link that has no record there yet."""
     for value in fields.values():
         for ref in references(value):
-            if isinstance(ref, LinkRef) and (ref.link not in known.by_link or not known.by_link[ref.link].on(side)):
+            if isinstance(ref, LinkRef) and not (
+                ref.link in known.by_link and _nameable(known.by_link[ref.link], side)
+            ):
                 return ref
 
     def exchange(one: Ref | LinkRef) -> Value:
@@ -83,7 +86,7 @@ def across(entity: Entity, seen: Observed, side: SideName, known: Known) -> Fiel
 
     def exchange(one: Ref | LinkRef) -> Value:
         link = known.by_record.get((side, one.entity, one.id)) if isinstance(one, Ref) else None
-        return Ref(one.entity, link.on(side.other)) if link and link.on(side.other) else one
+        return Ref(one.entity, link.on(side.other)) if link and _nameable(link, side.other) else one
 
     fields: dict[str, Value] = {}
     for name, value in seen.fields.items():
@@ -99,6 +102,14 @@ def across(entity: Entity, seen: Observed, side: SideName, known: Known) -> Fiel
 def links_in(fields: Fields) -> set[str]:
     """Return the links that fields name."""
     return {ref.link for value in fields.values() for ref in references(value) if isinstance(ref, LinkRef)}
+
+
+def _nameable(link: Link, side: SideName) -> bool:
+    """Tell whether a link's record can be named on a side: it is there, and its id was not forgotten.
+
+    An alias on WordPress is a guest's, of whom WordPress keeps no record: an order names nobody then, as before.
+    """
+    return bool(link.on(side)) and (side is SideName.WORDPRESS or not is_alias(link.on(side)))
 
 
 def _shared(entity: Entity, fields: Mapping[str, Value]) -> dict[str, Value]:

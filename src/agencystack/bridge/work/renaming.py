@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from agencystack.bridge.merge import Base
 from agencystack.bridge.record import Observed, Presence, SideName
+from agencystack.bridge.store.aliases import alias, is_alias
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.store.links import Link
@@ -50,6 +51,17 @@ def follow_renames(context: Context, batch: Batch) -> None:
                 _follow(context, batch, side, entity, gone, new)
             except NOT_WELL as error:
                 stumble(context, batch, side, [*gone.values(), *new.values()], error)
+    _leave_forgotten(batch)
+
+
+def _leave_forgotten(batch: Batch) -> None:
+    """Leave those alone whose id was forgotten and not found again: whether they are there, nobody can say."""
+    for key in batch.keys:
+        hidden = [side for side, seen in key.seen.items() if is_alias(seen.id)]
+        for side in hidden:
+            del key.seen[side]
+        if hidden and not key.settled:
+            key.end()
 
 
 def _gone(key: Key, side: SideName) -> bool:
@@ -105,8 +117,9 @@ def _found(context: Context, side: SideName, entity: str, links: Mapping[str, Li
         bases = transaction.bases.get(link.id for link in links.values())
     found: dict[str, Observed] = {}
     for id_, others in ids.items():
-        free = [seen[one] for one in others if one in seen and one not in taken]
-        chosen = _chosen(links[id_], bases.get(links[id_].id, {}), side, free)
+        free = [seen[one] for one in others if one in seen and (one not in taken or taken[one].id == links[id_].id)]
+        known = [one for one in free if alias(context.pairing, side, one.id) == id_]
+        chosen = known[0] if known else _chosen(links[id_], bases.get(links[id_].id, {}), side, free)
         if chosen is not None:
             found[id_] = chosen
     return found
@@ -129,9 +142,10 @@ def _move(context: Context, batch: Batch, side: SideName, entity: str, moved: Se
         taken = transaction.links.of_records(side, entity, [to.id for _, to in moved])
         for key, _ in moved:
             key.end(Again(RENAMED, context.pause(key.attempts)))
-        free = [(key, to) for key, to in moved if to.id not in taken]
+        free = [(key, to) for key, to in moved if to.id not in taken or taken[to.id].id == key.pair.id]
         transaction.links.save([key.pair.moved(side, to.id) for key, to in free], now)
         transaction.observations.forget(side, entity, [key.pair.on(side) for key, _ in free])
         transaction.inbox.add(side, [(entity, to.id) for _, to in free], RENAMED, now)
-        transaction.inbox.wake([record_key(side, entity, to.id) for _, to in free], now)
+        ids = [(at, key.pair.moved(side, to.id).on(at)) for key, to in free for at in SideName]
+        transaction.inbox.wake([record_key(at, entity, id_) for at, id_ in ids if id_], now)
         transaction.audits.add([Event(entity, side, to.id, RENAMED, key.name) for key, to in free], now)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store.aliases import alias
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.brakes import Brake, Breaker
 from agencystack.bridge.store.conflicts import Conflict
@@ -104,7 +105,8 @@ def history(context: Context, side: SideName, record: str) -> Story:
         subjects = [link.id for link in links] + [record_key(side, entity, record) for entity in context.entities]
         events = {event for link in links for event in transaction.audits.of_link(link.id)}
         events |= set(transaction.audits.of_record(side, record))
-        hints = [hint for entity in context.entities for hint in transaction.inbox.of_records(side, entity, [record])]
+        names = [record, alias(context.pairing, side, record)]
+        hints = [hint for entity in context.entities for hint in transaction.inbox.of_records(side, entity, names)]
         for link in links:
             if link.on(side.other):
                 hints += transaction.inbox.of_records(side.other, link.entity, [link.on(side.other)])

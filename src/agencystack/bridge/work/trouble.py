@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from agencystack.bridge.record import SideName
+from agencystack.bridge.store.aliases import alias, tells_who
 from agencystack.bridge.store.brakes import Breaker
 from agencystack.bridge.store.dead import DeadLetter
+from agencystack.bridge.store.inbox import record_key
 from agencystack.bridge.work.batch import Again, Batch, Key
 from agencystack.bridge.work.context import Context, broken_at, log
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
@@ -102,9 +104,19 @@ def unreadable(context: Context, key: Key, side: SideName, error: Exception) -> 
         key.end(Again(f"{side} answers what cannot be read", context.pause(key.attempts)))
         return None
     key.end()
-    log.error("record unreadable", pairing=context.pairing, key=key.name, side=str(side), **broken_at(error))
+    log.error(
+        "record unreadable", pairing=context.pairing, key=logged(context, key), side=str(side), **broken_at(error)
+    )
     said = str(error) if isinstance(error, BadAnswer) else type(error).__name__
     return letter(key, side, f"the record cannot be understood: {said}", "look at it there, then retry it here")
+
+
+def logged(context: Context, key: Key) -> str:
+    """Return how a log may name a key: not by an id that tells who somebody is."""
+    hint = key.hints[0]
+    if key.link is not None or not tells_who(hint.entity, hint.record):
+        return key.name
+    return record_key(hint.side, hint.entity, alias(context.pairing, hint.side, hint.record))
 
 
 def letter(
