@@ -18,8 +18,9 @@ from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange
 from agencystack.bridge.sides.erpnext.form import ErpNextForm, Native, Watch
 from agencystack.bridge.sides.erpnext.polling import PolledChanges
 from agencystack.bridge.sides.erpnext.rest import RestDocuments
-from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
+from agencystack.bridge.sides.erpnext.side import ErpNextSide
 from agencystack.bridge.sides.erpnext.verdict import verdict
+from agencystack.bridge.sides.outbox import OutboxChanges
 from agencystack.bridge.signing import SigningKey
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ConfigurationError, Refused, Unavailable
 from agencystack.stack.secrets import Secret
@@ -502,7 +503,7 @@ def test_polling_tells_deletions_by_the_log(plain: Site) -> None:
 
 def test_the_app_keeps_marks_until_exactly_these_are_acknowledged() -> None:
     site = Site(app=True)
-    side = ErpNextSide({}, AppChanges(site.calls()))
+    side = ErpNextSide({}, OutboxChanges(site.calls()))
     first = side.changes("", (), 500)
     assert ("product", "SKU-1") in records(first.marks)
     ids = [mark.id for mark in first.marks]
@@ -520,7 +521,7 @@ def test_the_app_keeps_marks_until_exactly_these_are_acknowledged() -> None:
 def test_the_apps_own_writes_are_no_news_but_what_else_they_change_is() -> None:
     site = Site(app=True)
     site.make("Customer", {"customer_name": "Buyer"})
-    side = ErpNextSide({}, AppChanges(site.calls()))
+    side = ErpNextSide({}, OutboxChanges(site.calls()))
     told = side.changes("", (), 500)
     side.changes("", [mark.id for mark in told.marks], 500)
     order = {
@@ -540,7 +541,7 @@ def test_a_wrong_key_is_an_authentication_failure_and_loses_nothing() -> None:
     stranger = site.calls(SigningKey("k1", Secret("another")))
 
     with pytest.raises(AuthenticationFailed, match="signature does not match"):
-        AppChanges(stranger).identity()
+        OutboxChanges(stranger).identity()
     saved = AppDocuments(stranger, parallel=1).save([customer()])[T1]
     assert (saved.result, saved.kind) == (Result.LATER, "agencystack_unsigned")
     assert site.held("Customer") == []
@@ -548,7 +549,7 @@ def test_a_wrong_key_is_an_authentication_failure_and_loses_nothing() -> None:
 
 def test_a_site_without_our_app_says_so(plain: Site) -> None:
     with pytest.raises(BadAnswer, match="has no call changes of our app"):
-        AppChanges(plain.calls()).identity()
+        OutboxChanges(plain.calls()).identity()
 
 
 def test_batches_are_as_large_as_the_last_ones_were_fast() -> None:

@@ -14,13 +14,14 @@ import pytest
 from agencystack.bridge.entities import guests
 from agencystack.bridge.record import Fields, Presence
 from agencystack.bridge.side import Action, Operation, Range, Result
+from agencystack.bridge.sides.outbox import OutboxChanges
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.form import WordPressForm
 from agencystack.bridge.sides.wordpress.plugin import PluginRecords
 from agencystack.bridge.sides.wordpress.polling import PolledChanges
 from agencystack.bridge.sides.wordpress.records import TOKEN_META, Kind, Native, Records, Write, Written
 from agencystack.bridge.sides.wordpress.rest import RestRecords
-from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
+from agencystack.bridge.sides.wordpress.side import WordPressSide
 from agencystack.bridge.signing import SigningKey, Unsigned, check
 from agencystack.bridge.tokens import new_token
 from agencystack.components.woocommerce import RestApi
@@ -671,7 +672,7 @@ class Names(WordPressForm):
 def test_the_side_says_what_changed_until_it_is_acknowledged(calls: PluginCalls, shop: Shop) -> None:
     records = PluginRecords(calls)
     forms = {"product": Names(records), "order": Names(records), "payment": Names(records)}
-    side = WordPressSide(forms, PluginChanges(calls))
+    side = WordPressSide(forms, OutboxChanges(calls))
     shop.handle(_post("wc/v3/products", {"name": "A", "regular_price": "1"}))
     order = json.loads(shop.handle(_post("wc/v3/orders", {})).body)
     first = side.changes("", (), 10)
@@ -695,7 +696,7 @@ def test_the_side_says_what_changed_until_it_is_acknowledged(calls: PluginCalls,
 def test_our_own_writes_leave_no_mark(calls: PluginCalls, clock: Clock) -> None:
     records = PluginRecords(calls)
     one(records, Kind.PRODUCT, "create", clock.token(), values=product("A"))
-    assert PluginChanges(calls).changes("", (), 10).marks == ()
+    assert OutboxChanges(calls).changes("", (), 10).marks == ()
 
 
 def _post(path: str, body: Mapping[str, Any]) -> Request:
@@ -812,3 +813,15 @@ def test_the_token_stands_where_the_record_was_begun(rest: RestRecords, shop: Sh
     assert made is not None
     stored = shop.state.data.products[str(made["id"])]["meta_data"]
     assert {(row["key"], row["value"]) for row in stored} == {("a", "1"), (TOKEN_META, token)}
+
+
+@pytest.mark.parametrize("told", [{}, {"changes": [{"mark": 1}]}, {"changes": 5}, {"changes": [], "url": "https://a"}])
+def test_changes_in_a_form_that_is_not_known_are_named_and_nothing_is_taken(told: Mapping[str, Any]) -> None:
+    class Calls:
+        where = WHERE
+
+        def ask(self, call: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+            return told
+
+    with pytest.raises(BadAnswer, match="in a form that is not known"):
+        OutboxChanges(Calls()).changes("", (), 10)

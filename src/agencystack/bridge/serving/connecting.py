@@ -26,14 +26,15 @@ from agencystack.bridge.sides.erpnext.app import AppCalls, AppDocuments
 from agencystack.bridge.sides.erpnext.exchange import Exchange
 from agencystack.bridge.sides.erpnext.polling import PolledChanges as PolledErpNext
 from agencystack.bridge.sides.erpnext.rest import RestDocuments
-from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
+from agencystack.bridge.sides.erpnext.side import ErpNextSide
 from agencystack.bridge.sides.erpnext.zone import zone_of
+from agencystack.bridge.sides.outbox import OutboxChanges
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.plugin import PluginRecords
 from agencystack.bridge.sides.wordpress.polling import PolledChanges as PolledShop
 from agencystack.bridge.sides.wordpress.records import Kind
 from agencystack.bridge.sides.wordpress.rest import RestRecords
-from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
+from agencystack.bridge.sides.wordpress.side import WordPressSide
 from agencystack.bridge.sides.wordpress.zone import ShopZone
 from agencystack.bridge.store import Store
 from agencystack.bridge.work.uncounted import OrdersSince
@@ -130,7 +131,7 @@ def _wordpress(
         api = RestApi(where, access.url, ca_file=access.ca_path, transport=way, clock=ways.clock)
         calls, place = PluginCalls(api, access.keys[0]), replace(place, zone=ShopZone(api))
         stack.callback(api.close)
-        return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), PluginChanges(calls))
+        return WordPressSide(forms_for_wordpress(PluginRecords(calls), sharing, place), OutboxChanges(calls))
     asks = credential(access.user, access.password or Secret(""))
     api = RestApi(where, access.url, asks, ca_file=access.ca_path, transport=way, clock=ways.clock)
     stack.callback(api.close)
@@ -159,7 +160,7 @@ def _erpnext(
         place = ErpNextPlace(pairing, access.public_url, zone_of(told, exchange.where))
         documents = AppDocuments(calls)
         stack.callback(documents.close)
-        return documents, ErpNextSide(forms_for_erpnext(documents, sharing, place), AppChanges(calls))
+        return documents, ErpNextSide(forms_for_erpnext(documents, sharing, place), OutboxChanges(calls))
     alone = RestDocuments(exchange)
     stack.callback(alone.close)
     place = ErpNextPlace(pairing, access.public_url, alone.zone())

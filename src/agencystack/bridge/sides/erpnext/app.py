@@ -15,7 +15,7 @@ from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange, encoded
 from agencystack.bridge.sides.erpnext.verdict import Verdict, verdict
 from agencystack.bridge.signing import SigningKey
 from agencystack.components.erpnext.refusals import plain
-from agencystack.stack.errors import AuthenticationFailed, BadAnswer, Refused, Unavailable
+from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ComponentRef, Refused, Unavailable
 from agencystack.stack.secrets import redact
 
 ROUTE = "agencystack_connector.bridge"
@@ -44,6 +44,11 @@ class AppCalls:
     def __init__(self, exchange: Exchange, key: SigningKey) -> None:
         self.exchange = exchange
         self._key = key
+
+    @property
+    def where(self) -> ComponentRef:
+        """Which ERPNext."""
+        return self.exchange.where
 
     def send(self, call: str, body: Mapping[str, Any]) -> Answer:
         """Send one call once."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from agencystack.bridge.signing import SigningKey
 from agencystack.components.woocommerce import Answer, Lost, NotSent, RestApi
-from agencystack.stack.errors import AuthenticationFailed, Refused, Unavailable
+from agencystack.stack.errors import AuthenticationFailed, ComponentRef, Refused, Unavailable
 
 ROUTE = "agencystack/v1/bridge"
 _ERROR = 400
@@ -25,6 +25,11 @@ class PluginCalls:
     def __init__(self, api: RestApi, key: SigningKey) -> None:
         self.api = api
         self._key = key
+
+    @property
+    def where(self) -> ComponentRef:
+        """Which WordPress."""
+        return self.api.where
 
     def ask(self, call: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask for something that changes nothing; a lost answer is asked for once more, under another nonce.

@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from agencystack.bridge.record import SideName
-from agencystack.bridge.side import Changes, Form, Identity, Mark, Narrowed
-from agencystack.bridge.sides.wordpress.calls import PluginCalls
+from agencystack.bridge.side import Changes, Form, Identity, Mark
+from agencystack.bridge.sides.outbox import ChangeSource
 
 # An order's payment is read from the order: WooCommerce keeps none of its own.
 _STANDS_FOR = {"order": ("payment",)}
-
-
-class ChangeSource(Protocol):
-    """Where a WordPress's changes come from: our plugin's outbox, or polling."""
-
-    def identity(self) -> Identity:
-        """Return which installation answers."""
-
-    def changes(self, cursor: str, acknowledged: Sequence[str], limit: int) -> Changes:
-        """Return what changed."""
-
-
-class PluginChanges:
-    """Changes from the outbox our plugin keeps; it forgets what is acknowledged, in the same request.
-
-    Args:
-        calls: the plugin's signed calls.
-    """
-
-    def __init__(self, calls: PluginCalls) -> None:
-        self._calls = calls
-
-    def identity(self) -> Identity:
-        """Return which installation answers."""
-        return self.changes("", (), 0).identity
-
-    def changes(self, cursor: str, acknowledged: Sequence[str], limit: int) -> Changes:
-        """Return what changed and was not acknowledged yet, oldest first."""
-        said = self._calls.ask("changes", {"acknowledge": list(acknowledged), "limit": limit})
-        marks = tuple(Mark(str(one["mark"]), str(one["entity"]), str(one["id"])) for one in said.get("changes", ()))
-        identity = Identity(str(said["url"]), str(said["instance"]), int(said["epoch"]))
-        return Changes(marks, identity, more=bool(said.get("more")), narrowed=Narrowed.told(said.get("narrowed")))
 
 
 class WordPressSide:
