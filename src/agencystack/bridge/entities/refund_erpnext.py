@@ -10,29 +10,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agencystack.bridge import normal
-from agencystack.bridge.entities.invoices import INVOICE, Invoice, Receivable, invoices_of
+from agencystack.bridge.entities.invoices import INVOICE
 from agencystack.bridge.entities.order_document import day
 from agencystack.bridge.entities.order_lookup import Filters
-from agencystack.bridge.entities.payment_erpnext import (
+from agencystack.bridge.entities.payment_entries import (
     MAKE,
     PAYMENT_ENTRY,
-    by_reference,
-    names_of,
+    PaymentEntries,
     order_named,
-    orders_of,
     way_of_paying,
 )
 from agencystack.bridge.entities.refund_return import return_values
 from agencystack.bridge.entities.waiting import Waits
-from agencystack.bridge.entities.waiting_erpnext import WaitingErpNextForm
 from agencystack.bridge.record import Fields
-from agencystack.bridge.settings import Accounting
 from agencystack.bridge.side import Action, Operation
-from agencystack.bridge.sides.erpnext.documents import Document, Documents, Made, Step
+from agencystack.bridge.sides.erpnext.documents import Document, Made, Step
 from agencystack.bridge.sides.erpnext.form import Native
 
 
-class RefundOnErpNext(WaitingErpNextForm):
+class RefundOnErpNext(PaymentEntries):
     """ERPNext's refunds.
 
     Args:
@@ -42,15 +38,7 @@ class RefundOnErpNext(WaitingErpNextForm):
     """
 
     entity = "refund"
-    doctype = PAYMENT_ENTRY
     which = (("payment_type", "=", "Pay"), ("party_type", "=", "Customer"))
-
-    def __init__(self, documents: Documents, accounting: Accounting, site: str) -> None:
-        super().__init__(documents)
-        self.accounting, self.site = accounting, site
-        self.receivable = Receivable(documents, accounting)
-        self._orders: Mapping[str, Document] = {}
-        self._invoices: Mapping[str, Sequence[Invoice]] = {}
 
     def fields(self, native: Native) -> Fields:
         """Return the canonical values of a refund; what it gave back is told by its return alone."""
@@ -67,28 +55,10 @@ class RefundOnErpNext(WaitingErpNextForm):
             "refunded": normal.day(document.get("posting_date")),
         }
 
-    def filters_for(self, fields: Fields) -> Sequence[Sequence[Sequence[Any]]]:
-        """Refunds are found for many at once: see :meth:`candidates_of`."""
-        return ()
-
-    def candidates(self, fields: Fields) -> Sequence[str]:
-        """Return refunds that may be one of the shop's."""
-        return self.candidates_of([fields])[0]
-
-    def candidates_of(self, many: Sequence[Fields]) -> Sequence[Sequence[str]]:
-        """Return them for each of many, by the reference they carry."""
-        return by_reference(self.documents, self.which, many)
-
     def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
         """Return ids by op token: where a return was made first, that one carries the token itself."""
         found = self.documents.find(self.doctype, [*tokens, *(f"{token}-main" for token in tokens)]) if tokens else {}
         return {token.removesuffix("-main"): name for token, name in found.items()}
-
-    def prepare(self, operations: Sequence[Operation], natives: Mapping[str, Native]) -> None:
-        """Fetch the Sales Orders money was given back for, and their invoices."""
-        self.receivable.forget()
-        self._orders = orders_of(self.documents, operations)
-        self._invoices = invoices_of(self.documents, names_of(self._orders))
 
     def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
         """Return what is done for an operation: a refund is entered once, and never changed."""
