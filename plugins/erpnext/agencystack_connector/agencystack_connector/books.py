@@ -11,6 +11,7 @@ CHECKED = (
 	"Company",
 	"Currency",
 	"Customer Group",
+	"DocType",
 	"Item Group",
 	"Mode of Payment",
 	"Price List",
@@ -42,6 +43,13 @@ def missing(wanted: Any) -> dict[str, list[str]]:
 		if absent := [name for name in names if name not in there]:
 			found[doctype] = absent
 	return found
+
+
+@frappe.whitelist(methods=["POST"])
+def company_currency(company: str) -> str | None:
+	"""Return the currency a company keeps its books in; nothing where there is no such company."""
+	frappe.only_for("System Manager")
+	return frappe.db.get_value("Company", company, "default_currency")
 
 
 @frappe.whitelist(methods=["POST"])

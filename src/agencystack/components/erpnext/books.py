@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agencystack.components.erpnext.site import FrappeSite
+from agencystack.components.erpnext.site import FORBIDDEN, FrappeSite
+from agencystack.stack.errors import AuthenticationFailed, Refused
 
 STOCK_SETTINGS = "Stock Settings"
 PRICES_BY_ORDERS = ("auto_insert_price_list_rate_if_missing", "update_existing_price_list_rate")
@@ -56,6 +57,26 @@ class ErpNextBooks:
             return {str(name): [str(one) for one in of] for name, of in told.items()}
         found = {doctype: self._lacking(doctype, names) for doctype, names in wanted.items()}
         return {doctype: names for doctype, names in found.items() if names}
+
+    def lacks(self, doctype: str) -> bool:
+        """Tell whether the site does not have a doctype at all: an app or a module of it is not installed."""
+        if self._has_app():
+            return bool(self.missing({"DocType": [doctype]}))
+        try:
+            self._site.documents(doctype, limit=1)
+        except Refused:
+            return True  # 404: what the user of our key may not read is 403
+        except AuthenticationFailed as error:
+            if error.message.startswith(FORBIDDEN):
+                return False
+            raise
+        return False
+
+    def currency(self, company: str) -> str:
+        """Return the currency a company keeps its books in; empty where there is no such company."""
+        if self._has_app():
+            return str(self._site.call(f"{_METHODS}.company_currency", {"company": company}) or "")
+        return str((self._site.document("Company", company) or {}).get("default_currency") or "")
 
     def item(self, code: str) -> ServiceItem | None:
         """Return an item, None where there is none of that code."""

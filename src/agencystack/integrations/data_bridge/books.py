@@ -11,6 +11,8 @@ from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
 from agencystack.stack.sharing import Accounting
 
+LEAD = "Lead"
+
 
 @dataclass(frozen=True)
 class Named:
@@ -58,7 +60,7 @@ class Books(Resource):
         self._books, self._accounting = books, accounting
 
     def read(self) -> Reading:
-        """Look whether it is there.
+        """Look whether it is there, and whether the company's currency is the one that is named.
 
         Raises:
             Blocked: something is not; all of it is named.
@@ -75,6 +77,7 @@ class Books(Resource):
                 component=self.component,
                 remedy="make it there, or correct data_bridge.accounting in stack.yaml (docs/connect-a-stack.md)",
             )
+        self._check_currency()
         return Reading({})
 
     def wanted(self) -> Fields:
@@ -83,6 +86,48 @@ class Books(Resource):
 
     def write(self, change: Change) -> None:
         """Write nothing: a client's books are theirs."""
+
+    def _check_currency(self) -> None:
+        company, told = self._accounting.company, self._accounting.currency
+        live = self._books.currency(company)
+        if live != told:
+            raise Blocked(
+                f"ERPNext's company “{company}” keeps its books in {live or 'no currency'}, "
+                f"and stack.yaml says {told} (currency)",
+                component=self.component,
+                remedy=f"write currency: {live or 'its currency'} under data_bridge.accounting in stack.yaml "
+                "(or name the company that is meant)",
+            )
+
+
+class Leads(Resource):
+    """The doctype that form submissions become records of; it comes with ERPNext's CRM module."""
+
+    def __init__(self, books: ErpNextBooks) -> None:
+        self.component, self.key = books.where, f"doctype {LEAD}"
+        self._books = books
+
+    def read(self) -> Reading:
+        """Look whether it is there.
+
+        Raises:
+            Blocked: it is not.
+        """
+        if self._books.lacks(LEAD):
+            raise Blocked(
+                f"ERPNext has no doctype {LEAD}, and form submissions are shared",
+                component=self.component,
+                remedy="install ERPNext with its module CRM, or write data_bridge.entities.submission: "
+                "{direction: off} in stack.yaml",
+            )
+        return Reading({})
+
+    def wanted(self) -> Fields:
+        """Want no change."""
+        return {}
+
+    def write(self, change: Change) -> None:
+        """Write nothing: which modules a site has is not ours to say."""
 
 
 class ServiceItem(Resource):

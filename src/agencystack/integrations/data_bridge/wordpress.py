@@ -16,7 +16,7 @@ from agencystack.engine.context import Component
 from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
 from agencystack.engine.resource import Resource
 from agencystack.integrations import products
-from agencystack.integrations.data_bridge.books import books_of
+from agencystack.integrations.data_bridge.books import Leads, books_of
 from agencystack.integrations.data_bridge.form_entry import ENTITY, LEAD, FormBecomesLead
 from agencystack.integrations.data_bridge.joined import (
     ErpNextKeeper,
@@ -88,8 +88,11 @@ class WordPressWithErpNext(Integration):
         if site.setting(APP_WANTED, True):
             app = installed_app(_erpnext(site), site.context)
             yield ConnectorApp(erpnext, app, bench_of(_erpnext(site), site.context))
+        books = ErpNextBooks(erpnext, has_app(site))
         if shares.accounting is not None:
-            yield from books_of(ErpNextBooks(erpnext, has_app(site)), shares.accounting, list(_directions(shares)))
+            yield from books_of(books, shares.accounting, list(_directions(shares)))
+        if ENTITY in _directions(shares):
+            yield Leads(books)
         yield from _without_app(site)
         keepers: dict[SideName, Keeper] = {
             SideName.WORDPRESS: WordPressKeeper(wordpress),

@@ -27,6 +27,7 @@ def books_methods(documents: Documents) -> dict[str, Callable[[Work, Arguments],
     books = f"{APP}.books"
     made = {
         f"{books}.missing": _missing,
+        f"{books}.company_currency": _company_currency,
         f"{books}.service_item": lambda work, given: _service_item(work, documents, given),
         f"{books}.price_settings": _price_settings,
     }
@@ -36,10 +37,19 @@ def books_methods(documents: Documents) -> dict[str, Callable[[Work, Arguments],
 def _missing(work: Work, given: Arguments) -> dict[str, list[str]]:
     found = {}
     for doctype, names in dict(given["wanted"]).items():
-        absent = [name for name in names if not work.transaction.peek(doctype, name)]
+        absent = [name for name in names if not _is_there(work, doctype, name)]
         if absent:
             found[doctype] = absent
     return found
+
+
+def _is_there(work: Work, doctype: str, name: str) -> bool:
+    return bool(work.known(name) if doctype == "DocType" else work.transaction.peek(doctype, name))
+
+
+def _company_currency(work: Work, given: Arguments) -> str | None:
+    company = work.transaction.peek("Company", str(given["company"]))
+    return str(company["default_currency"]) if company else None
 
 
 def _service_item(work: Work, documents: Documents, given: Arguments) -> dict[str, Any] | None:
