@@ -112,6 +112,22 @@ def test_a_preview_counts_what_a_run_then_does_and_writes_nothing(world: World) 
     assert (len(world.w.writes), len(world.e.writes), len(world.bridge.conflicts())) == (2, 3, 1)
 
 
+def test_a_preview_names_other_records_as_people_do(world: World) -> None:
+    known = world.wc.make(**world.customer(email="known@example.com"))
+    world.settle()
+    (there,) = world.ec.here()
+    new = world.wc.make(**world.customer(email="new@example.com"))
+    changed = world.wo.make(customer=Ref("customer", known), total="10.00")
+    world.wo.make(customer=Ref("customer", new), total="20.00")
+    told = {str(one.fields["customer"]) for one in world.bridge.preview("order").samples if one.what == "create"}
+    assert told == {f"customer {there}", f"customer {new} of wordpress"}
+    world.settle()
+    world.wo.edit(changed, customer=Ref("customer", new))
+    (update,) = world.bridge.preview("order").samples
+    (other,) = world.ec.here().keys() - {there}
+    assert (update.what, update.fields) == ("update", {"customer": f"customer {other}"})
+
+
 def test_a_preview_of_what_is_in_step_is_empty(world: World) -> None:
     many(world, 5)
     preview = world.bridge.preview("customer")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agencystack.bridge.entity import Entity
@@ -17,7 +17,7 @@ from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.mailing import loud, mails
 from agencystack.bridge.work.matching import MatchKind, candidates, decide
 from agencystack.bridge.work.reconciling import pages
-from agencystack.bridge.work.references import Known, across, linked, named
+from agencystack.bridge.work.references import Known, across, linked, links_in, named, readable
 from agencystack.bridge.work.trouble import each
 
 SAMPLES = 20
@@ -32,7 +32,7 @@ class Sample:
         side: where it would happen.
         wordpress_id: the record in WordPress; empty where there is none.
         erpnext_id: the record in ERPNext.
-        fields: what would be written, or collides.
+        fields: what would be written, or collides; references as people read them.
         candidates: of an ambiguous one.
     """
 
@@ -167,8 +167,7 @@ def _alone(
             counts.ambiguous += 1
             counts.sample(Sample("ambiguous", other, wordpress, erpnext, {}, match.candidates))
         elif match.kind is MatchKind.CREATE:
-            would = plan(Situation(rules, {}, {side: one}))
-            _count(would, wordpress, erpnext, counts)
+            _count(plan(Situation(rules, {}, {side: one})), (wordpress, erpnext), known, counts)
     return matched
 
 
@@ -186,6 +185,7 @@ def _pairs(
         here = [(side, ref) for _, _, one in pairs for ref in named(rules, one)]
         there_ = [(other, ref) for one in across.values() for ref in named(rules, one)]
         known.load(transaction, [*here, *there_], ())
+    planned: list[tuple[Link, Plan]] = []
     for link, base, one in pairs:
         if link.on(other) not in across:
             continue
@@ -193,7 +193,21 @@ def _pairs(
         if Presence.HALF in (each_.presence for each_ in there.values()):
             continue
         seen = {at: _resolved(rules, held, at, known) for at, held in there.items()}
-        _count(plan(Situation(rules, base, seen)), link.wordpress, link.erpnext, counts)
+        planned.append((link, plan(Situation(rules, base, seen))))
+    with context.store.reading(context.pairing) as transaction:
+        known.load(transaction, (), _named_links(would for _, would in planned))
+    for link, would in planned:
+        _count(would, (link.wordpress, link.erpnext), known, counts)
+
+
+def _named_links(plans: Iterable[Plan]) -> set[str]:
+    found: set[str] = set()
+    for would in plans:
+        for intent in would.intents:
+            found |= links_in(intent.fields)
+        for clash in would.conflicts:
+            found |= links_in({"wordpress": clash.wordpress, "erpnext": clash.erpnext})
+    return found
 
 
 def _resolved(rules: Entity, seen: Observed, side: SideName, known: Known) -> Observed:
@@ -207,13 +221,17 @@ def _resolved(rules: Entity, seen: Observed, side: SideName, known: Known) -> Ob
     return seen if isinstance(resolved, Ref) else resolved
 
 
-def _count(would: Plan, wordpress: str, erpnext: str, counts: _Counts) -> None:
+def _count(would: Plan, ids: tuple[str, str], known: Known, counts: _Counts) -> None:
     for intent in would.intents:
         counts.done[intent.action, intent.side] += 1
         if intent.side in counts.loud and mails(counts.entity, intent.side, intent.action, intent.fields):
             counts.mails[intent.side] += 1
-        counts.sample(Sample(str(intent.action), intent.side, wordpress, erpnext, intent.fields))
+        fields = {name: readable(value, intent.side, known) for name, value in intent.fields.items()}
+        counts.sample(Sample(str(intent.action), intent.side, *ids, fields))
     counts.conflicts += len(would.conflicts)
     for clash in would.conflicts:
-        both = {"wordpress": clash.wordpress, "erpnext": clash.erpnext}
-        counts.sample(Sample("conflict", SideName.WORDPRESS, wordpress, erpnext, {clash.field: both}))
+        both = {
+            "wordpress": readable(clash.wordpress, SideName.WORDPRESS, known),
+            "erpnext": readable(clash.erpnext, SideName.ERPNEXT, known),
+        }
+        counts.sample(Sample("conflict", SideName.WORDPRESS, *ids, {clash.field: both}))

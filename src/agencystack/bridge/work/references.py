@@ -99,6 +99,22 @@ def across(entity: Entity, seen: Observed, side: SideName, known: Known) -> Fiel
     return fields
 
 
+def readable(value: Value, side: SideName, known: Known) -> Value:
+    """Return a value as people read it: for a reference, the entity and the id on that side, else on the other."""
+
+    def told(one: Ref | LinkRef) -> str:
+        if isinstance(one, Ref):
+            # What has no link yet is named by the other side, where the record was read.
+            link = known.by_record.get((side.other, one.entity, one.id))
+            ids = {side: link.on(side) if link else "", side.other: one.id}
+        else:
+            link = known.by_link.get(one.link)
+            ids = {at: link.on(at) if link else "" for at in SideName}
+        return f"{one.entity} {ids[side]}" if ids[side] else f"{one.entity} {ids[side.other]} of {side.other}"
+
+    return exchanged(value, told)
+
+
 def links_in(fields: Fields) -> set[str]:
     """Return the links that fields name."""
     return {ref.link for value in fields.values() for ref in references(value) if isinstance(ref, LinkRef)}
