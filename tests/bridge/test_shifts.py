@@ -138,11 +138,12 @@ def test_a_call_counts_until_the_pairing_is_attended_to(store: Store, shifts: Sh
     assert not standing(shifts).called
 
 
-def test_a_pairing_stands_idle_since_it_was_last_looked_at(store: Store, shifts: Shifts, clock: Clock) -> None:
+def test_a_pairing_stands_idle_since_the_last_look_at_it_began(store: Store, shifts: Shifts, clock: Clock) -> None:
     started(store, "acme")
     shifts.claim("acme", "w1", 30)
+    clock.now += 2_000
     shifts.release("acme", "w1")
-    clock.now += 7_000
+    clock.now += 5_000
     assert standing(shifts).idle == 7
 
 

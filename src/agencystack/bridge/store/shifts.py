@@ -105,12 +105,15 @@ class Shifts:
         ]
 
     def claim(self, pairing: str, worker: str, seconds: float) -> bool:
-        """Take a pairing for so long, with all calls up to now; say whether it is this worker's."""
+        """Take a pairing for so long, with all calls up to now; say whether it is this worker's.
+
+        It counts as looked at from now on: the next look is due that long after the beginning of this one.
+        """
         now = self._clock()
         counted = func.coalesce(select(calls.c.count).where(calls.c.pairing == pairing).scalar_subquery(), 0)
-        taken = {"owner": worker, "until": now + round(seconds * 1000), "heard": counted}
+        taken = {"owner": worker, "until": now + round(seconds * 1000), "heard": counted, "looked": now}
         with self._store.writing(pairing) as writing:
-            claimed = insert(writing.connection, shift).values(pairing=pairing, looked=0, **taken)
+            claimed = insert(writing.connection, shift).values(pairing=pairing, **taken)
             free = or_(shift.c.until <= now, shift.c.owner == worker)
             claimed = claimed.on_conflict_do_update(index_elements=["pairing"], set_=taken, where=free)
             # Not the count of rows: psycopg's is not known of an insert.
@@ -124,10 +127,10 @@ class Shifts:
             writing.connection.execute(update(shift).where(ours).values(until=now + round(seconds * 1000)))
 
     def release(self, pairing: str, worker: str) -> None:
-        """Give a pairing up, as looked at."""
+        """Give a pairing up."""
         with self._store.writing(pairing) as writing:
             ours = and_(shift.c.pairing == pairing, shift.c.owner == worker)
-            writing.connection.execute(update(shift).where(ours).values(owner="", until=0, looked=self._clock()))
+            writing.connection.execute(update(shift).where(ours).values(owner="", until=0))
 
     def beat(self, name: str) -> None:
         """Note that a worker, which is this process, lives."""
