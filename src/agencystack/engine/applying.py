@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from agencystack import __version__
 from agencystack.engine.context import now
+from agencystack.engine.integration import Blocked
 from agencystack.engine.planning import (
     IntegrationPlan,
     Key,
@@ -21,6 +22,7 @@ from agencystack.engine.planning import (
     describe,
     fingerprint_of,
     read_step,
+    status_of,
 )
 from agencystack.engine.proving import prove
 from agencystack.engine.records import Record
@@ -133,6 +135,9 @@ class _Crew:
                 self._prove_and_close(plan, result)
             else:
                 result.status, result.reason = plan.status, plan.reason
+            if plan.unattended:
+                result.status, result.reason = Status.BLOCKED, str(plan.by_hand)
+                result.exit_code = ExitCode.FAILED
         except AgencyStackError as error:
             self._failed(plan, result, error)
         except Exception as error:  # noqa: BLE001 - one integration's defect must not stop the others
@@ -158,6 +163,8 @@ class _Crew:
         result.error = error
         result.status = Status.DRIFTED if plan.status is Status.DRIFTED else Status.PENDING
         result.reason = f"failed: {error}"
+        if isinstance(error, Blocked):
+            result.status, result.reason = Status.BLOCKED, str(error)
         result.exit_code = error.exit_code or ExitCode.FAILED
         result.to_take_back = not isinstance(error, Interrupted) and self._is_unproven(plan)
 
@@ -285,7 +292,8 @@ class _Crew:
         return change
 
     def _up_to_date(self, plan: IntegrationPlan) -> bool:
-        return plan.status is Status.APPLIED or (plan.status is Status.MANUAL and plan.proven)
+        waits = plan.by_hand is not None and not plan.changes
+        return plan.status is Status.APPLIED or (waits and plan.proven)
 
     def _record(self, plan: IntegrationPlan) -> None:
         """Record what is applied now; a record that says so already stays as it is."""
@@ -325,7 +333,7 @@ class _Crew:
         result.status = Status.APPLIED if result.proofs else Status.UNVERIFIED
         result.reason = "" if result.proofs else "this integration has no proof"
         if plan.by_hand is not None:
-            result.status, result.reason = Status.MANUAL, str(plan.by_hand)
+            result.status, result.reason = status_of(plan.by_hand), str(plan.by_hand)
         if plan.integration.all_or_nothing:
             self._shop.unproven.settle(plan.name)
 

@@ -63,6 +63,12 @@ class Manual(AgencyStackError):
     code = "manual"
 
 
+class Unattended(Manual):
+    """A person must start what does the work: the rest is carried out, and nothing comes of it until then."""
+
+    code = "blocked"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a proof saw.

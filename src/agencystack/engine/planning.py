@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agencystack.engine.context import Context
-from agencystack.engine.integration import Blocked, Integration, Manual, Site, Unsupported, as_failure
+from agencystack.engine.integration import Blocked, Integration, Manual, Site, Unattended, Unsupported, as_failure
 from agencystack.engine.ledger import Entry, Ledger
 from agencystack.engine.records import Record, Records
 from agencystack.engine.resource import Action, Change, FieldChange, Permission, Reading, Resource
@@ -89,7 +89,13 @@ class IntegrationPlan:
     @property
     def by_hand(self) -> Manual | None:
         """What a person must do beside what is carried out; the rest need not wait for that."""
-        return next((step.problem for step in self.steps if isinstance(step.problem, Manual)), None)
+        found = [step.problem for step in self.steps if isinstance(step.problem, Manual)]
+        return next((one for one in found if isinstance(one, Unattended)), found[0] if found else None)
+
+    @property
+    def unattended(self) -> bool:
+        """Say that nobody does the work: that is why whatever is to be proven fails."""
+        return isinstance(self.by_hand, Unattended)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -342,13 +348,13 @@ def _conclude(plan: IntegrationPlan, of_secret: Fingerprinter) -> None:
             plan.problem = step.problem
     plan.fingerprint = fingerprint_of(plan, of_secret)
     if plan.problem is not None:
-        plan.status, plan.reason = _status_of(plan.problem), str(plan.problem)
+        plan.status, plan.reason = status_of(plan.problem), str(plan.problem)
     elif plan.changes:
         plan.status, plan.reason = _difference(plan)
     else:
         plan.status, plan.reason = _verdict(plan, declaration.version)
-        if plan.by_hand is not None and not plan.reason.startswith("proof failed"):
-            plan.status, plan.reason = Status.MANUAL, str(plan.by_hand)
+        if plan.by_hand is not None and (plan.unattended or not plan.reason.startswith("proof failed")):
+            plan.status, plan.reason = status_of(plan.by_hand), str(plan.by_hand)
 
 
 def fingerprint_of(plan: IntegrationPlan, of_secret: Fingerprinter) -> str:
@@ -358,10 +364,11 @@ def fingerprint_of(plan: IntegrationPlan, of_secret: Fingerprinter) -> str:
     return digest(parts)
 
 
-def _status_of(problem: AgencyStackError) -> Status:
+def status_of(problem: AgencyStackError) -> Status:
+    """Return the status of an integration that has a problem, or waits for a person."""
     if isinstance(problem, Unsupported):
         return Status.UNSUPPORTED
-    if isinstance(problem, Manual):
+    if isinstance(problem, Manual) and not isinstance(problem, Unattended):
         return Status.MANUAL
     return Status.BLOCKED
 

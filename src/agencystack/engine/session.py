@@ -160,6 +160,8 @@ class Session:
                 seen.append((item, [_unprovable(item, item.reason)]))
             elif item.record is None:
                 seen.append((item, [_unprovable(item, "it was not applied: run agencystack integrate")]))
+            elif item.unattended:
+                seen.append((item, [_unprovable(item, f"blocked: {item.by_hand}")]))
             else:
                 seen.append((item, prove(item, shop, as_wanted=not item.changes)))
         return seen

@@ -7,7 +7,6 @@ makes a worker be heard of.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import pwd
 import shutil
@@ -29,7 +28,7 @@ from agencystack.engine.resource import Action, Change, FieldChange, Image, Read
 from agencystack.integrations.data_bridge import worker as module
 from agencystack.integrations.data_bridge.unit import NAME, Service
 from agencystack.integrations.data_bridge.worker import WHERE, LivingWorker, Patience
-from agencystack.stack.errors import ConfigurationError
+from agencystack.stack.errors import ConfigurationError, ExitCode
 from agencystack.stack.files import private_folder
 from agencystack.stack.local import LocalExecutor
 from agencystack.stack.paths import Home
@@ -289,7 +288,27 @@ def test_the_integration_installs_it_after_the_plan_showed_it(
 
 
 @as_root
-def test_without_systemd_the_rest_is_applied_and_the_status_is_manual(
+def test_a_service_that_stays_silent_ends_a_run_as_blocked(
+    bench: BridgeBench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = Installation(bench, bench.place.home.root.parent)
+    with bench.place.opened() as store:
+        assert Shifts(store, milliseconds).bury("bench")
+    monkeypatch.setattr(module, "let_through", lambda *_: None)  # pytest's own folders keep others out
+    machine = Machine(folder / "machine", bench.place.home, monkeypatch)
+    machine.silent()
+    monkeypatch.setattr(
+        "agencystack.integrations.data_bridge.wordpress.systemd_of_this_machine", lambda: machine.systemd
+    )
+    monkeypatch.setattr(module, "Patience", lambda: Patience(seconds=0.1, pause=0.01))
+    for status in (installed.integrate().status, installed.plan().status):
+        assert status is Status.BLOCKED
+    [proof] = installed.verify()
+    assert "nothing is heard of it" in proof.reason
+
+
+@as_root
+def test_without_systemd_the_rest_is_applied_and_the_status_is_manual_then_blocked(
     bench: BridgeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = Installation(bench, bench.place.home.root.parent)
@@ -299,4 +318,14 @@ def test_without_systemd_the_rest_is_applied_and_the_status_is_manual(
     assert result.status is Status.MANUAL
     assert "ExecStart=" in result.reason
     assert bench.joined()["pairing"] == "acme"
-    assert json.loads(json.dumps(installed.plan().status)) == "manual"
+    waits = installed.plan()
+    assert (waits.status, waits.changes) == (Status.BLOCKED, [])
+    assert "no worker of the bridge is heard of" in waits.reason
+    assert "agencystack serve" in waits.reason
+    [proof] = installed.verify()
+    assert not proof.ok
+    assert proof.reason.startswith("blocked: shared/bridge: no worker of the bridge is heard of")
+    again = installed.integrate()
+    assert (again.status, again.exit_code) == (Status.BLOCKED, ExitCode.FAILED)
+    bench.live_worker()
+    assert installed.plan().status is Status.APPLIED

@@ -95,6 +95,11 @@ class Keyring:
             )
         return access
 
+    @property
+    def holds_any(self) -> bool:
+        """Say whether any pairing was set up."""
+        return bool(self._sealed.names())
+
     def put(self, pairing: str, side: SideName, access: Access) -> None:
         """Keep how a side is reached; on disk before this returns."""
         self._sealed.put(_name(pairing, side), Secret(json.dumps(_plain(access))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agencystack.bridge.serving.place import Place
 from agencystack.components.systemd import Systemd, belongs_to, hand_over, let_through
-from agencystack.engine.integration import Blocked, Manual
+from agencystack.engine.integration import Blocked, Manual, Unattended
 from agencystack.engine.resource import ABSENT, Change, Foreign, Image, Permission, Reading, Resource
 from agencystack.engine.values import Fields, Value
 from agencystack.integrations.data_bridge.unit import NAME, USER, Service
@@ -71,7 +71,8 @@ class LivingWorker(Resource):
         """Return the unit as it is.
 
         Raises:
-            Manual: no worker is heard of, and a person must start one.
+            Manual: there is no bridge yet, and a person must start its worker once there is.
+            Unattended: there is a bridge, no worker is heard of, and a person must start one.
             Blocked: the unit is as it shall be, and yet no worker is heard of.
         """
         heard = bool(living(self._place))
@@ -81,7 +82,7 @@ class LivingWorker(Resource):
         if not self._managed:
             if heard:
                 return Reading({})
-            raise Manual(
+            raise (Unattended if self._place.keyring.holds_any else Manual)(
                 "no worker of the bridge is heard of: nothing is kept in step",
                 component=self.component,
                 remedy=self._service.steps,
