@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from agencystack.stack.component import Administered, Component
 from agencystack.stack.oidc_application import OidcApplication
@@ -54,6 +55,23 @@ class WordPress(Component):
     login: Literal["connector", "miniorange", "openid-connect-generic"] = Field(
         default="connector", description="Plugin that lets people log in through Keycloak."
     )
+    api_user: OneLine | None = Field(
+        default=None,
+        description="Who the data bridge is where our plugin cannot be: login name, or WooCommerce's consumer key.",
+    )
+    api_password: SecretReference | None = Field(
+        default=None, description="That user's application password, or the consumer key's secret."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> WordPress:
+        if (self.api_user is None) != (self.api_password is None):
+            raise PydanticCustomError(
+                "api_user",
+                "names half of a login for its REST interface",
+                {"write": "both api_user and api_password, or neither"},
+            )
+        return self
 
 
 class ERPNext(Component):

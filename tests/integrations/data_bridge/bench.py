@@ -71,6 +71,8 @@ class BridgeBench(Bench):
         proxies: what stands before WordPress and before ERPNext, and its address.
         home: the folder of the installation the test makes.
         connector_app: ERPNext has our app.
+        plugins_writable: our plugin can be put into WordPress.
+        inside: stack.yaml leads to WordPress's PHP; else it names a user of its REST interface.
         shares: what is shared, by entity.
     """
 
@@ -81,6 +83,8 @@ class BridgeBench(Bench):
         home: Path,
         *,
         connector_app: bool = True,
+        plugins_writable: bool = True,
+        inside: bool = True,
         shares: Mapping[str, Any] = SHARED,
         books: bool = True,
     ) -> None:
@@ -88,7 +92,12 @@ class BridgeBench(Bench):
         (self.shop, shop_url), (self.erp, erp_url) = proxies["wordpress"], proxies["erpnext"]
         password = Secret("abcd EFGH ijkl MNOP qrst UVWX")
         made = WordPressStandIn(
-            folder / "acme", shop_url, name="Acme", admin_email="a@acme.example", shop_password=password
+            folder / "acme",
+            shop_url,
+            name="Acme",
+            admin_email="a@acme.example",
+            shop_password=password,
+            plugins_writable=plugins_writable,
         )
         made.up()
         self.shop.app, self.path = made.app, made.path
@@ -97,15 +106,18 @@ class BridgeBench(Bench):
         if not connector_app:
             self.give_roles(INTEGRATION_USER, *KEEPS_BOOKS)
         self.credentials = {"KEY": Secret(self.erpnext.api_key), "SECRET": Secret(self.erpnext.api_secret)}
-        self.secrets = tuple(self.credentials.values())
+        self.credentials["PASSWORD"] = password
+        self.secrets = (self.credentials["KEY"], self.credentials["SECRET"])
         sharing: dict[str, Any] = {"entities": dict(shares)}
         if books:
             sharing["accounting"] = books_of("acme")
-        local = {"local": True, "path": str(made.path)}
+        reached: dict[str, Any] = {"exec": {"local": True, "path": str(made.path)}}
+        if not inside:
+            reached = {"api_user": "admin", "api_password": "env:PASSWORD"}
         acme: dict[str, Any] = {
             "domain": "acme.example",
             "components": {
-                "wordpress": {"url": shop_url, "exec": local, "sandbox": True},
+                "wordpress": {"url": shop_url, **reached, "sandbox": True},
                 "erpnext": {"url": erp_url, "api_key": "env:KEY", "api_secret": "env:SECRET", "sandbox": True},
             },
             "data_bridge": sharing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agencystack.components.erpnext.site import FrappeSite
@@ -31,6 +32,10 @@ class Webhook:
     event: str
     url: str
     enabled: bool
+
+    def fields(self) -> Mapping[str, str | bool]:
+        """Return all that can be read of it."""
+        return {"doctype": self.doctype, "event": self.event, "url": self.url, "enabled": self.enabled}
 
 
 class Webhooks:
@@ -73,11 +78,12 @@ class Webhooks:
         """Have it call no more."""
         self._site.update(WEBHOOK, name, {"enabled": 0})
 
-    def remove(self, name: str) -> None:
-        """Delete it.
+    def remove(self, name: str) -> str:
+        """Delete it; return why it stays, which it never does.
 
         It is disabled first: deleting leaves it in Redis, and ERPNext goes on calling until somebody saves a webhook.
         """
         if self.read(name) is not None:
             self.disable(name)
             self._site.delete(WEBHOOK, name)
+        return ""

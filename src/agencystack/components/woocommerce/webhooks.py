@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from agencystack.components.woocommerce.client import Answer, Lost, NotSent, RestApi
 from agencystack.stack.errors import ComponentRef, Refused, Unavailable
@@ -34,6 +34,16 @@ class ShopWebhook:
         return {"topic": self.topic, "url": self.url, "enabled": self.enabled}
 
 
+class ApiNow(Protocol):
+    """The REST interface as whoever may ask now."""
+
+    def __call__(self) -> RestApi | None:
+        """Return it; None while nobody may ask."""
+
+    def close(self) -> None:
+        """Close its connections."""
+
+
 class ShopWebhooks:
     """The webhooks of one shop, by name; WooCommerce itself knows them by number.
 
@@ -42,9 +52,13 @@ class ShopWebhooks:
         api: returns the REST interface as somebody who may manage the shop; None while there is nobody.
     """
 
-    def __init__(self, where: ComponentRef, api: Callable[[], RestApi | None]) -> None:
+    def __init__(self, where: ComponentRef, api: ApiNow) -> None:
         self.where, self._api = where, api
         self._known: dict[str, Mapping[str, Any]] | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
 
     def forget(self) -> None:
         """Read anew at the next question."""
@@ -84,9 +98,10 @@ class ShopWebhooks:
         return ""
 
     def _all(self) -> Mapping[str, Mapping[str, Any]]:
+        if (api := self._api()) is None:
+            return {}
         if self._known is None:
-            api = self._api()
-            pages = api.pages(_ROUTE, {"orderby": "id", "order": "asc"}) if api else ()
+            pages = api.pages(_ROUTE, {"orderby": "id", "order": "asc"})
             self._known = {str(one["name"]): one for page in pages for one in page.items}
         return self._known
 

@@ -57,6 +57,27 @@ class WordPressKeeper:
         self._wordpress.write_bridge(None)
 
 
+class NobodysKeeper:
+    """A WordPress whose PHP nothing leads to: there is nobody to tell how it is joined.
+
+    Args:
+        where: the component.
+    """
+
+    def __init__(self, where: ComponentRef) -> None:
+        self.where = where
+
+    def state(self) -> BridgeState | None:
+        """Return nothing."""
+        return None
+
+    def configure(self, settings: BridgeSettings) -> None:
+        """Keep nothing."""
+
+    def part(self, *, purge: bool) -> None:
+        """Forget nothing."""
+
+
 class ErpNextKeeper:
     """An ERPNext, with our app or without.
 
@@ -154,26 +175,28 @@ class Joined(Resource):
     Args:
         keeper: the product.
         joining: how it shall be joined.
-        without: what the plan says where the product has no app that knows the bridge, and does not get one in this
-            run; empty where it does.
+        without: says what the plan warns of where the product has neither plugin nor app that knows the bridge, and
+            does not get it in this run; nothing where it does.
         purged: says whether what the bridge wrote beside people's values goes, too.
     """
 
-    def __init__(self, keeper: Keeper, joining: Joining, without: str, purged: Callable[[], bool]) -> None:
+    def __init__(
+        self, keeper: Keeper, joining: Joining, without: Callable[[], str], purged: Callable[[], bool]
+    ) -> None:
         self.component, self.key = keeper.where, KEY
         self._keeper, self._joining, self._without, self._purged = keeper, joining, without, purged
 
     def read(self) -> Reading:
         """Return how it is joined."""
         state = self._keeper.state()
-        if state is None and self._without:
-            return Reading({}, warnings=(self._without,))
+        if state is None and (without := self._without()):
+            return Reading({}, warnings=(without,))
         return Reading(_shown(state)) if state and state.pairing else ABSENT
 
     def wanted(self) -> Fields:
         """Want it joined to this pairing, with the keys both sides know."""
         joining = self._joining
-        if self._without and self._keeper.state() is None:
+        if self._keeper.state() is None and self._without():
             return {}
         return {
             "pairing": joining.pairing,

@@ -37,11 +37,13 @@ class Wanted:
         accesses: how each side is reached; called when it is written, as keys may be made in the same run.
         sharing: what is shared.
         signing: tells the sides whose plugin or app signs; their keys are made by the run that joins them.
+        hooking: the sides whose own webhooks call where nothing signs.
     """
 
     accesses: Callable[[], Mapping[SideName, Access]]
     sharing: Sharing
     signing: Callable[[], frozenset[SideName]]
+    hooking: frozenset[SideName] = frozenset(SideName)
 
 
 class Pairing(Resource):
@@ -70,11 +72,12 @@ class Pairing(Resource):
 
     def wanted(self) -> Fields:
         """Want the sides as they are reached now, and what stack.yaml shares."""
-        fields = _shown(self._wanted.accesses())
-        for side in self._wanted.signing():
+        fields, signing = _shown(self._wanted.accesses()), self._wanted.signing()
+        for side in signing:
             fields[f"{side}_keys"] = fields[f"{side}_keys"] or Marker.PENDING
-        for side in set(SideName) - self._wanted.signing():
+        for side in set(SideName) - signing:
             fields[f"{side}_credential"] = fields[f"{side}_credential"] or Marker.PENDING
+        for side in self._wanted.hooking - signing:
             fields[f"{side}_hooks"] = fields[f"{side}_hooks"] or Marker.PENDING
         return {**fields, "sharing": self._ceiling(), "at work": True}
 

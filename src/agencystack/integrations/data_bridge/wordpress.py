@@ -11,7 +11,8 @@ from agencystack.components.erpnext.books import ErpNextBooks
 from agencystack.components.erpnext.bridge import knows_bridge
 from agencystack.components.erpnext.webhooks import Webhooks
 from agencystack.components.erpnext.without_app import ApiUser, CustomFields
-from agencystack.components.wordpress import SITE, Carrier
+from agencystack.components.woocommerce.webhooks import ShopWebhooks
+from agencystack.components.wordpress import BRIDGE, SITE, Carrier, WordPress
 from agencystack.engine.context import Component
 from agencystack.engine.integration import Blocked, Capability, Integration, Proof, Site, Support, integration
 from agencystack.engine.resource import Resource
@@ -25,6 +26,7 @@ from agencystack.integrations.data_bridge.joined import (
     Joining,
     Keeper,
     KeysExpected,
+    NobodysKeeper,
     WordPressKeeper,
 )
 from agencystack.integrations.data_bridge.pairing import Pairing, Wanted, WorkersKeys
@@ -33,13 +35,24 @@ from agencystack.integrations.data_bridge.reaching import ErpNextReaches, WordPr
 from agencystack.integrations.data_bridge.round_trip import RoundTrip
 from agencystack.integrations.data_bridge.shared_keys import SharedKeys
 from agencystack.integrations.data_bridge.unit import USER
-from agencystack.integrations.data_bridge.webhooks import HookSecret, hinting
+from agencystack.integrations.data_bridge.webhooks import HookSecret, hinting, shop_hinting, shop_topics
 from agencystack.integrations.data_bridge.without_app import BridgeFields, BridgeUser, UserKey
+from agencystack.integrations.data_bridge.without_plugin import (
+    NO_FORMS,
+    WITHOUT,
+    AsBridge,
+    BridgeRestUser,
+    PluginByHand,
+    RestLogin,
+    RestUserLockedOut,
+    nobody,
+)
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, bench_place, installed_app
-from agencystack.integrations.wordpress_plugin import WordPressPlugin
+from agencystack.integrations.wordpress_plugin import WordPressPlugin, can_have_connector
 from agencystack.stack.errors import ComponentRef
 from agencystack.stack.model import Bridge
+from agencystack.stack.products import WordPress as WordPressSettings
 from agencystack.stack.sharing import Direction, Sharing
 
 WITHOUT_APP = (
@@ -49,6 +62,9 @@ WITHOUT_APP = (
 
 APP_WANTED = "erpnext_app"
 """The setting by which a client's ERPNext stays without our app: false."""
+
+PLUGIN_WANTED = "wordpress_plugin"
+"""The setting by which a client's WordPress stays without our plugin: false."""
 
 TRIPS = {
     "customer": "a customer there and back",
@@ -81,9 +97,12 @@ class WordPressWithErpNext(Integration):
 
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield plugin and app joined, what the workers know, the worker; last, former keys that nobody needs."""
-        wordpress = products.wordpress(site.application, site.context)
-        shares, place = _shares(site), place_of(site)
-        yield WordPressPlugin(wordpress, Carrier.CONNECTOR)
+        shares, place, wordpress = _shares(site), place_of(site), _wordpress(site)
+        if wordpress is None and rest_login(site).given is None:
+            raise nobody(site.application.ref, _directions(shares))
+        if site.setting(PLUGIN_WANTED, True):
+            ref = site.application.ref
+            yield WordPressPlugin(wordpress, Carrier.CONNECTOR) if wordpress else PluginByHand(ref)
         erpnext = products.erpnext(_erpnext(site), site.context)
         if site.setting(APP_WANTED, True):
             app = installed_app(_erpnext(site), site.context)
@@ -94,38 +113,44 @@ class WordPressWithErpNext(Integration):
         if ENTITY in _directions(shares):
             yield Leads(books)
         yield from _without_app(site)
+        yield from _without_plugin(site)
         keepers: dict[SideName, Keeper] = {
-            SideName.WORDPRESS: WordPressKeeper(wordpress),
+            SideName.WORDPRESS: WordPressKeeper(wordpress) if wordpress else NobodysKeeper(site.application.ref),
             SideName.ERPNEXT: _erpnext_keeper(site),
         }
+        without = {SideName.WORDPRESS: lambda: _told_without_plugin(site), SideName.ERPNEXT: lambda: WITHOUT_APP}
         for side, keeper in keepers.items():
             yield KeysExpected(ComponentRef(site.client, "bridge"), keeper, joining(site, side))
-            without = WITHOUT_APP if side is SideName.ERPNEXT else ""
-            yield Joined(keeper, joining(site, side), without, lambda: site.context.purge)
-        wanted = Wanted(lambda: accesses(site), shares, lambda: signing(site))
+            yield Joined(keeper, joining(site, side), without[side], lambda: site.context.purge)
+        wanted = Wanted(lambda: accesses(site), shares, lambda: signing(site), hooking(site))
         yield Pairing(site.client, place, wanted, lambda: site.context.purge)
         yield LivingWorker(place, _bridge(site).listen, systemd_of_this_machine())
-        hook = joining(site, SideName.WORDPRESS).hook_url
-        yield WordPressReaches(wordpress, hook, place, lambda: keepers[SideName.WORDPRESS].state() is not None)
+        if wordpress is not None:
+            hook = joining(site, SideName.WORDPRESS).hook_url
+            yield WordPressReaches(wordpress, hook, place, lambda: keepers[SideName.WORDPRESS].state() is not None)
         hook = joining(site, SideName.ERPNEXT).hook_url
         yield ErpNextReaches(keepers[SideName.ERPNEXT], hook, place, bench_place(_erpnext(site)))
         for side, keeper in keepers.items():
             yield FormerKeysGone(keeper, joining(site, side))
+        if wordpress is not None:
+            yield RestUserLockedOut(wordpress, rest_login(site), needs_rest_user(site))
 
     def proofs(self, site: Site) -> Iterable[Proof]:
-        """Ask both sides as a worker does."""
-        place = place_of(site)
+        """Ask both sides as a worker does; nobody is mailed for a proof, and without our plugin WooCommerce would."""
+        place, wordpress = place_of(site), _wordpress(site)
         yield SidesAnswer(site.client, place)
+        access = place.keyring.get(site.client, SideName.WORDPRESS)
+        quiet = access is None or access.has_plugin
         for entity in _directions(_shares(site)):
-            if entity in TRIPS:
+            if entity in TRIPS and (quiet or entity != "customer" or site.application.settings.sandbox):
                 yield RoundTrip(TRIPS[entity], entity, site.client, site.domain, place)
-        if ENTITY in _directions(_shares(site)):
-            wordpress = products.wordpress(site.application, site.context)
+        if ENTITY in _directions(_shares(site)) and quiet and wordpress is not None:
             yield FormBecomesLead(site.client, site.domain, place, wordpress)
 
     def component_version(self, site: Site) -> str | None:
-        """Return the version of WordPress."""
-        return products.wordpress(site.application, site.context).answer(SITE).wordpress
+        """Return the version of WordPress; it tells that from inside alone."""
+        wordpress = _wordpress(site)
+        return wordpress.answer(SITE).wordpress if wordpress else None
 
     def purge(self, site: Site) -> str:
         """Forget the links, and all that was seen of the records; WordPress and ERPNext keep their records."""
@@ -175,10 +200,15 @@ def joining(site: Site, side: SideName) -> Joining:
 def accesses(site: Site) -> Mapping[SideName, Access]:
     """Return how the bridge reaches both sides."""
     wordpress, erpnext = site.application.settings, _erpnext(site).settings
+    signs = has_plugin(site)()
+    own = None if signs else rest_login(site).get()
     there = Access(
         url=wordpress.reached_by_us(),
         public_url=wordpress.url,
-        keys=shared_keys(site, SideName.WORDPRESS).signing(),
+        keys=shared_keys(site, SideName.WORDPRESS).signing() if signs else (),
+        user=own[0] if own else "",
+        password=own[1] if own else None,
+        hooks=() if signs else hook_secret(site, SideName.WORDPRESS).keys(),
         ca_file=wordpress.ca_file or "",
     )
     signs = has_app(site)()
@@ -190,7 +220,7 @@ def accesses(site: Site) -> Mapping[SideName, Access]:
         keys=shared_keys(site, SideName.ERPNEXT).signing() if signs else (),
         user=own[0] if own else "",
         password=own[1] if own else None,
-        hooks=() if signs else hook_secret(site).keys(),
+        hooks=() if signs else hook_secret(site, SideName.ERPNEXT).keys(),
         ca_file=erpnext.ca_file or "",
     )
     return {SideName.WORDPRESS: there, SideName.ERPNEXT: here}
@@ -201,14 +231,44 @@ def user_key(site: Site) -> UserKey:
     return UserKey(site.sealed("erpnext-user"))
 
 
-def hook_secret(site: Site) -> HookSecret:
-    """Return the secret of ERPNext's own webhooks."""
-    return HookSecret(site.sealed("erpnext-webhooks"))
+def rest_login(site: Site) -> RestLogin:
+    """Return who the workers are to a WordPress without our plugin."""
+    settings = products.settings_of(site.application, WordPressSettings)
+    user, password = settings.api_user, settings.api_password
+    given = (user, site.context.resolve(password)) if user and password else None
+    return RestLogin(given, UserKey(site.sealed("wordpress-user")), _wordpress(site))
+
+
+def hook_secret(site: Site, side: SideName) -> HookSecret:
+    """Return the secret of a product's own webhooks."""
+    return HookSecret(site.sealed(f"{side}-webhooks"))
 
 
 def signing(site: Site) -> frozenset[SideName]:
-    """Return the sides whose plugin or app signs: WordPress gets our plugin in any case."""
-    return frozenset(SideName) if has_app(site)() else frozenset({SideName.WORDPRESS})
+    """Return the sides whose plugin or app signs."""
+    signs = {SideName.WORDPRESS: has_plugin(site), SideName.ERPNEXT: has_app(site)}
+    return frozenset(side for side, signs_itself in signs.items() if signs_itself())
+
+
+def hooking(site: Site) -> frozenset[SideName]:
+    """Return the sides that tell something of what is shared by webhooks of their own; WordPress itself has none."""
+    told = {SideName.ERPNEXT, *([SideName.WORDPRESS] if shop_topics(_directions(_shares(site))) else [])}
+    return frozenset(told)
+
+
+def has_plugin(site: Site) -> Callable[[], bool]:
+    """Return what says whether WordPress has our plugin in a version that knows the bridge, or gets it in this run."""
+    wordpress = _wordpress(site)
+    if wordpress is None:
+        return lambda: False
+    gets = bool(site.setting(PLUGIN_WANTED, True))
+    return lambda: wordpress.answer(BRIDGE) is not None or (gets and can_have_connector(wordpress))
+
+
+def needs_rest_user(site: Site) -> Callable[[], bool]:
+    """Return what says whether the workers need a user of WordPress that we make."""
+    plugin, given = has_plugin(site), rest_login(site).given
+    return lambda: given is None and not plugin()
 
 
 def has_app(site: Site) -> Callable[[], bool]:
@@ -230,7 +290,33 @@ def _without_app(site: Site) -> Iterator[Resource]:
     yield BridgeUser(user, erpnext.users, user_key(site), entities, has_app(site), tell)
     yield BridgeFields(CustomFields(erpnext), entities, has_app(site))
     hook = joining(site, SideName.ERPNEXT).hook_url
-    yield from hinting(Webhooks(erpnext), site.client, hook, entities, hook_secret(site), has_app(site))
+    secret = hook_secret(site, SideName.ERPNEXT)
+    yield from hinting(Webhooks(erpnext), site.client, hook, entities, secret, has_app(site))
+
+
+def _without_plugin(site: Site) -> Iterator[Resource]:
+    wordpress, entities, login = _wordpress(site), _directions(_shares(site)), rest_login(site)
+    if wordpress is not None:
+        tell = WorkersKeys(site.client, SideName.WORDPRESS, place_of(site)).take_credential
+        yield BridgeRestUser(wordpress, login, entities, needs_rest_user(site), tell)
+    where, settings = site.application.ref, products.settings_of(site.application, WordPressSettings)
+    webhooks = site.context.connection(
+        where, lambda: ShopWebhooks(where, AsBridge(where, settings, login)), "shop webhooks"
+    )
+    hook, secret = joining(site, SideName.WORDPRESS).hook_url, hook_secret(site, SideName.WORDPRESS)
+    yield from shop_hinting(webhooks, site.client, hook, entities, secret, has_plugin(site))
+
+
+def _wordpress(site: Site) -> WordPress | None:
+    """Return the client of WordPress's PHP; None where stack.yaml does not lead to it."""
+    return products.wordpress(site.application, site.context) if site.application.settings.exec else None
+
+
+def _told_without_plugin(site: Site) -> str:
+    """Return what the plan warns of where our plugin is not and does not come."""
+    if has_plugin(site)():
+        return ""
+    return WITHOUT + (NO_FORMS if ENTITY in _directions(_shares(site)) else "")
 
 
 def _erpnext_keeper(site: Site) -> ErpNextKeeper:
