@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from agencystack.sandbox.wordpress_rest_user import OPTION
 from agencystack.testing import Installation
 from tests.integrations.data_bridge.bench import HOOKS, BridgeBench
 from tests.integrations.data_bridge.conftest import Made
+from tests.serving import served
 
 SHARES: Mapping[str, Any] = {
     "customer": {"direction": "both"},
@@ -63,7 +65,7 @@ class Told:
     """Notes hints down; knows the keys the workers know."""
 
     def __init__(self, bench: BridgeBench) -> None:
-        self._bench, self.hints = bench, [Hint()][:0]
+        self._bench, self.hints, self.came = bench, [Hint()][:0], threading.Event()
 
     def keys(self, pairing: str, side: SideName) -> Mapping[str, SigningKey]:
         return self._bench.place.keyring.hook_keys(pairing, side)
@@ -73,6 +75,7 @@ class Told:
 
     def hint(self, pairing: str, side: SideName, hints: Iterable[Hint]) -> None:
         self.hints += hints
+        self.came.set()
 
 
 def user(bench: BridgeBench) -> Mapping[str, Any] | None:
@@ -108,7 +111,9 @@ def test_the_plan_says_that_forms_alone_are_off(bench: BridgeBench, installed: I
     installed.integrate()
     with opened(bench.place, "acme") as bridge:
         assert set(bridge.context.entities) == {"customer", "product"}
-        bridge.run()  # of everything that is shared; a submission would end it
+        for entity in bridge.context.entities:
+            bridge.preview(entity)
+        bridge.run()
 
 
 def test_a_record_goes_across_by_rest_and_back(bench: BridgeBench, installed: Installation) -> None:
@@ -146,6 +151,23 @@ def test_woocommerces_own_webhooks_are_made_and_their_call_is_a_hint(
 
     assert (call("another secret"), told.hints) == (401, [])
     assert (call(secret), told.hints) == (200, [Hint("product", "7")])
+
+
+def test_what_somebody_saves_in_the_shop_reaches_the_listener_as_a_hint(
+    bench: BridgeBench, installed: Installation
+) -> None:
+    told = Told(bench)
+    with served(application(told)) as url:
+        bench.described["bridge"]["url"] = url
+        bench.describe()
+        installed.integrate()
+        shop = Wordpress(bench)
+        told.hints.clear()
+        told.came.clear()
+        made = shop.ask("POST", "products", name="Cup", sku="CUP-1", type="simple")
+        assert told.came.wait(10)
+    assert Hint("product", str(made["id"])) in told.hints
+    assert {one["status"] for one in shop.webhooks().values()} == {"active"}
 
 
 def test_a_webhook_that_woocommerce_disabled_is_enabled_again(bench: BridgeBench, installed: Installation) -> None:
@@ -256,3 +278,12 @@ class TestNobodyLeadsInside:
         assert (plan.status, plan.changes) == (Status.MANUAL, [])
         assert "role Shop manager; on its page, Application Passwords" in plan.reason
         assert "agencystack secret set acme/wordpress/api-password" in plan.reason
+
+    def test_a_consumer_key_does_not_open_posts(self, bench: BridgeBench, installed: Installation) -> None:
+        acme = bench.described["clients"]["acme"]
+        acme["components"]["wordpress"]["api_user"] = "ck_" + "0" * 40
+        acme["data_bridge"]["entities"]["post"] = {"direction": "both"}
+        bench.describe()
+        plan = installed.plan()
+        assert (plan.status, plan.changes) == (Status.BLOCKED, [])
+        assert "posts and pages are WordPress's own" in plan.reason

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from agencystack.components.woocommerce import RestApi, credential
 from agencystack.components.wordpress import REST_USER, WordPress
 from agencystack.components.wordpress.program import CONNECTOR
-from agencystack.engine.integration import Manual
+from agencystack.engine.integration import Blocked, Manual
 from agencystack.engine.resource import ABSENT, Change, Image, Reading, Resource
 from agencystack.engine.values import Fields
 from agencystack.integrations import products
 from agencystack.integrations.data_bridge.without_app import UserKey
-from agencystack.stack.errors import ComponentRef
+from agencystack.stack.errors import AgencyStackError, ComponentRef
 from agencystack.stack.products import WordPress as Settings
 from agencystack.stack.secrets import Secret
 
@@ -154,6 +154,19 @@ def nobody(where: ComponentRef, entities: Entities) -> Manual:
         f"`agencystack secret set {where.client}/wordpress/api-password`; then write `api_user: NAME` and "
         f"`api_password: secret:{where.client}/wordpress/api-password` into wordpress of stack.yaml",
     )
+
+
+def objection(where: ComponentRef, login: RestLogin, entities: Entities) -> AgencyStackError | None:
+    """Return why nothing can be planned where nothing leads to WordPress's PHP; None where it can."""
+    if login.given is None:
+        return nobody(where, entities)
+    if login.given[0].startswith("ck_") and _TEXTS & set(entities):
+        return Blocked(
+            "api_user is a consumer key of WooCommerce, and posts and pages are WordPress's own: they know no such key",
+            component=where,
+            remedy="name a user and one of its application passwords instead, or share no posts and pages",
+        )
+    return None
 
 
 class BridgeRestUser(Resource):

@@ -45,7 +45,7 @@ from agencystack.integrations.data_bridge.without_plugin import (
     PluginByHand,
     RestLogin,
     RestUserLockedOut,
-    nobody,
+    objection,
 )
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
 from agencystack.integrations.erpnext_app import ConnectorApp, bench_of, bench_place, installed_app
@@ -98,8 +98,9 @@ class WordPressWithErpNext(Integration):
     def resources(self, site: Site) -> Iterator[Resource]:
         """Yield plugin and app joined, what the workers know, the worker; last, former keys that nobody needs."""
         shares, place, wordpress = _shares(site), place_of(site), _wordpress(site)
-        if wordpress is None and rest_login(site).given is None:
-            raise nobody(site.application.ref, _directions(shares))
+        wrong = objection(site.application.ref, rest_login(site), _directions(shares)) if wordpress is None else None
+        if wrong is not None:
+            raise wrong
         if site.setting(PLUGIN_WANTED, True):
             ref = site.application.ref
             yield WordPressPlugin(wordpress, Carrier.CONNECTOR) if wordpress else PluginByHand(ref)
