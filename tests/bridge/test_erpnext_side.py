@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from agencystack.bridge.entities.submission_erpnext import SubmissionOnErpNext
 from agencystack.bridge.record import Fields
 from agencystack.bridge.side import Action, Operation, Outcome, Range, Result
 from agencystack.bridge.sides.erpnext.app import AppDocuments, _saved
-from agencystack.bridge.sides.erpnext.documents import Group, Made, Step, step_token
+from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Group, Made, Step, step_token
 from agencystack.bridge.sides.erpnext.exchange import Answer, Exchange
 from agencystack.bridge.sides.erpnext.form import ErpNextForm, Native, Watch
 from agencystack.bridge.sides.erpnext.polling import PolledChanges
@@ -24,7 +25,7 @@ from agencystack.bridge.sides.outbox import OutboxChanges
 from agencystack.bridge.signing import SigningKey
 from agencystack.stack.errors import AuthenticationFailed, BadAnswer, ConfigurationError, Refused, Unavailable
 from agencystack.stack.secrets import Secret
-from tests.bridge.erpnext_site import URL, WHERE, Site
+from tests.bridge.erpnext_site import TOKEN, URL, WHERE, Site
 
 T1, T2 = "1" * 32, "2" * 32
 
@@ -487,6 +488,22 @@ def test_polling_goes_through_many_changes_in_parts(plain: Site) -> None:
         assert calls < 10
 
     assert seen == made
+
+
+def test_polling_tells_a_submission_when_its_lead_moves_on(plain: Site) -> None:
+    plain.make("Custom Field", {"dt": "Communication", **TOKEN})
+    leads = [plain.make("Lead", {"first_name": name, "email_id": f"{name}@example.test"}) for name in ("anna", "bert")]
+    for number, lead in enumerate(leads):
+        said = {"subject": "Hello", "reference_doctype": "Lead", "reference_name": lead, TOKEN_FIELD: f"t{number}"}
+        plain.make("Communication", said)
+    source = PolledChanges(plain.rest(), {"submission": SubmissionOnErpNext(plain.rest())}, URL)
+    cursor = drained(source)
+
+    plain.change("Lead", leads[0], {"status": "Replied"})
+
+    [told] = records(source.changes(cursor, (), 100).marks)
+    assert told[0] == "submission"
+    assert plain.held("Communication", name=told[1])[0]["reference_name"] == leads[0]
 
 
 def test_polling_tells_deletions_by_the_log(plain: Site) -> None:

@@ -15,7 +15,7 @@ from agencystack.bridge.entities.submission import PUBLIC
 from agencystack.bridge.record import Fields, Observed, Value
 from agencystack.bridge.side import Action, Operation, Outcome
 from agencystack.bridge.sides.erpnext.documents import TOKEN_FIELD, Document, Documents, Made, Saved, Step
-from agencystack.bridge.sides.erpnext.form import Native
+from agencystack.bridge.sides.erpnext.form import Native, Watch
 
 _LEAD, _COMMUNICATION = "Lead", "Communication"
 _MAIN = "-main"
@@ -37,6 +37,7 @@ class SubmissionOnErpNext(SharedErpNextForm):
         [TOKEN_FIELD, "is", "set"],
         ["reference_doctype", "=", _LEAD],
     )
+    watched: ClassVar[Sequence[Watch]] = (Watch(_LEAD, "name", of="reference_name"),)
 
     def __init__(self, documents: Documents, *, zone: ZoneInfo | None = None, custom: Custom | None = None) -> None:
         super().__init__(documents, custom)

@@ -31,11 +31,13 @@ class Watch:
         doctype: their type.
         names: the field that names the record: ``item_code``; of a child table ``links.link_name``.
         filters: which of them count.
+        of: the record's own field that holds what is named: a Communication its Lead.
     """
 
     doctype: str
     names: str
     filters: Sequence[Sequence[Any]] = ()
+    of: str = "name"
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,14 @@ class _Stream:
         names: the field that names the record.
         filters: which rows count.
         entities: forms whose records the rows name, by entity.
+        of: the record's field that holds what the rows name.
     """
 
     doctype: str
     names: str
     filters: tuple[tuple[Any, ...], ...]
     entities: tuple[str, ...]
+    of: str = "name"
 
     @property
     def key(self) -> str:
@@ -135,7 +137,7 @@ class PolledChanges:
         for entity in stream.entities if names else ():
             form = self._forms[entity]
             own = stream.doctype == form.doctype and stream.names == "name"
-            filters = [*form.which, ["name", "in", names]]
+            filters = [*form.which, [stream.of, "in", names]]
             # A row of the form's own type may have left what the form keeps: it is looked at all the same.
             fitting = names if own else [str(one["name"]) for one in self._of(form, filters)]
             named += [(entity, name) for name in fitting]
@@ -167,8 +169,8 @@ class PolledChanges:
         """Return the marks of a deleted document: of its own record, and of the one it hung on."""
         marks = []
         for stream in self._streams:
-            if stream.doctype != row["deleted_doctype"]:
-                continue
+            if stream.doctype != row["deleted_doctype"] or stream.of != "name":
+                continue  # what hangs on a document goes with it, and is logged itself
             if stream.names == "name":
                 names = [str(row["deleted_name"])]
             else:
@@ -179,12 +181,12 @@ class PolledChanges:
 
 def _streams(forms: Mapping[str, ErpNextForm]) -> list[_Stream]:
     """Return the lists to read: one of each type and field, whatever the number of entities that care."""
-    wanted: dict[tuple[str, str, tuple[tuple[Any, ...], ...]], list[str]] = {}
+    wanted: dict[tuple[str, str, tuple[tuple[Any, ...], ...], str], list[str]] = {}
     for entity, form in forms.items():
         for watch in (Watch(form.doctype, "name"), *form.watched):
             filters = tuple(tuple(one) for one in watch.filters)
-            wanted.setdefault((watch.doctype, watch.names, filters), []).append(entity)
-    return [_Stream(*key, tuple(entities)) for key, entities in wanted.items()]
+            wanted.setdefault((watch.doctype, watch.names, filters, watch.of), []).append(entity)
+    return [_Stream(*key[:3], tuple(entities), key[3]) for key, entities in wanted.items()]
 
 
 def _held(document: Mapping[str, Any], names: str) -> list[str]:
