@@ -139,11 +139,16 @@ def of_error(error: AgencyStackError) -> ErrorOutput:
 
 def of_plan(plan: Plan, run: str) -> RunOutput:
     """Return a plan as it is printed."""
-    results = [
-        _result(item, item.status, item.reason, [(s, s.change) for s in item.changes if s.change])
-        for item in plan.integrations
-    ]
+    results = [_planned(item) for item in plan.integrations]
     return RunOutput(run=run, changes=plan.changes, results=results, skipped=plan.skipped)
+
+
+def _planned(plan: IntegrationPlan) -> ResultOutput:
+    """Return one plan; beside what is carried out it says what a person must do."""
+    result = _result(plan, plan.status, plan.reason, [(s, s.change) for s in plan.changes if s.change])
+    if plan.by_hand is None or not plan.changes:
+        return result
+    return result.model_copy(update={"warnings": [*result.warnings, f"by hand: {plan.by_hand}"]})
 
 
 def of_results(results: list[Result], run: str, skipped: list[str]) -> RunOutput:

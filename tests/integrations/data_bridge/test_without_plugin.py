@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from agencystack.bridge.record import SideName
 from agencystack.bridge.serving.hooks import Hint, application
 from agencystack.bridge.signing import SigningKey
-from agencystack.engine.planning import Status
+from agencystack.engine.planning import Plan, Status
+from agencystack.engine.report import of_plan
 from agencystack.integrations.data_bridge.watching import opened
 from agencystack.integrations.data_bridge.without_plugin import LOGIN, rights_for
 from agencystack.sandbox.wordpress_rest_user import OPTION
@@ -103,6 +104,13 @@ def test_it_ends_manual_with_the_steps_and_works(bench: BridgeBench, installed: 
     again = installed.plan()
     assert (again.changes, again.status) == ([], Status.MANUAL)
     assert installed.integrate().changes == []
+
+
+def test_the_plan_says_beside_its_changes_what_a_person_must_do(bench: BridgeBench, installed: Installation) -> None:
+    plan = installed.plan()
+    assert plan.changes
+    [shown] = of_plan(Plan([plan]), "run").results
+    assert any(one.startswith("by hand: acme/wordpress: our plugin agencystack-conn") for one in shown.warnings)
 
 
 def test_the_plan_says_that_forms_alone_are_off(bench: BridgeBench, installed: Installation) -> None:
