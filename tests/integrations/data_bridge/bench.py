@@ -16,13 +16,15 @@ from agencystack.bridge.store.shifts import Shifts
 from agencystack.components.bridge_settings import BridgeKey, BridgeSettings
 from agencystack.components.erpnext import ErpNext
 from agencystack.components.erpnext.books import PRICES_BY_ORDERS
-from agencystack.components.wordpress import BRIDGE, WordPress
+from agencystack.components.wordpress import BRIDGE, REST_USER, WordPress
 from agencystack.engine.integration import Integration
+from agencystack.integrations.data_bridge.without_plugin import rights_for
 from agencystack.integrations.data_bridge.wordpress import WordPressWithErpNext
 from agencystack.sandbox.erpnext import ErpNextStandIn
 from agencystack.sandbox.erpnext.birth import INTEGRATION_USER
 from agencystack.sandbox.layout import books_of
-from agencystack.sandbox.wordpress_bridge import OPTION
+from agencystack.sandbox.wordpress_bridge import INSTANCE_OPTION, OPTION
+from agencystack.sandbox.wordpress_rest_user import LOGIN
 from agencystack.sandbox.wordpress_stand_in import WordPressStandIn
 from agencystack.stack.component import Exec
 from agencystack.stack.errors import ComponentRef
@@ -49,7 +51,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.app: Any = None
-        self.up, self.takes_signed, self.calls = True, True, 0
+        self.up, self.takes_signed, self.takes_records, self.calls = True, True, True, 0
         self.keys: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -57,7 +59,8 @@ class Proxy:
         key = next((value.decode() for name, value in scope["headers"] if name == b"x-agencystack-key"), "")
         if key:
             self.keys.append(key)
-        if not self.up or (key and not self.takes_signed):
+        writes_record = scope["method"] != "GET" and "/webhooks" not in scope["path"]
+        if not self.up or (key and not self.takes_signed) or (writes_record and not self.takes_records):
             await PlainTextResponse("down", status_code=503)(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -220,3 +223,42 @@ class BridgeBench(Bench):
             yield
         finally:
             self.shop.takes_signed = True
+
+
+class BenchWithoutPlugin(BridgeBench):
+    """The same where our plugin cannot be put into WordPress, and somebody said that it shall stay so."""
+
+    def __init__(self, folder: Path, proxies: Mapping[str, tuple[Proxy, str]], home: Path) -> None:
+        super().__init__(folder, proxies, home, plugins_writable=False)
+        stays = {"data-bridge": {"wordpress": {"settings": {"wordpress_plugin": False}}}}
+        self.described["clients"]["acme"]["integrations"] = stays
+        self.describe()
+
+    def state(self) -> object:
+        # The stand-in's shop notes down its plugin's id as soon as it is asked anything, with a plugin or without.
+        kept, users = self.store(), [user["login"] for user in self.store()["users"]]
+        options = {name: value for name, value in kept["options"].items() if name != INSTANCE_OPTION}
+        return options, kept["plugins"], users, self._webhooks(), self._of_erpnext()
+
+    def _webhooks(self) -> list[str]:
+        file = self.path.parent / "shop.json"
+        held = json.loads(file.read_text())["webhooks"] if file.exists() else {}
+        return sorted(one["name"] for one in held.values())
+
+    def edit(self) -> Edit:
+        self.wordpress_hand.write_rest_user("administrator", rights_for({"customer": "both"})[1], "keep")
+
+        def present() -> bool:
+            self.wordpress_hand.forget()
+            user = self.wordpress_hand.answer(REST_USER)
+            return user is not None and user.roles == ("administrator",)
+
+        return Edit(f"user {LOGIN}", "roles", present)
+
+    @contextlib.contextmanager
+    def failing_proof(self) -> Iterator[None]:
+        self.shop.takes_records = False
+        try:
+            yield
+        finally:
+            self.shop.takes_records = True
