@@ -27,6 +27,7 @@ class Hint:
         attempts: how often it was tried since it last changed.
         waits_for: key of the record it waits for, if any.
         since: when it was first hinted at, in milliseconds.
+        company: how many may be in its next batch, itself included; 0 for as many as ever.
     """
 
     seq: int
@@ -38,6 +39,7 @@ class Hint:
     attempts: int
     waits_for: str
     since: int
+    company: int = 0
 
 
 def record_key(side: SideName, entity: str, record: str) -> str:
@@ -55,6 +57,7 @@ class Postponed:
         attempts: how often it was tried by now.
         reason: why it waits.
         waits_for: key of the record it waits for.
+        company: how many may be in its next batch; 0 for as many as ever.
     """
 
     hint: Hint
@@ -62,6 +65,7 @@ class Postponed:
     attempts: int
     reason: str
     waits_for: str = ""
+    company: int = 0
 
 
 class Inbox:
@@ -96,6 +100,7 @@ class Inbox:
             # One that waits for another record waits on, however often a walk of all records finds it: it is counted.
             attempts = case((inbox.c.waits_for.is_(None), 0), else_=inbox.c.attempts)
             changes |= {"reason": new.reason, "attempts": attempts, "not_before": sooner, "waits_for": None}
+            changes |= {"company": 0}
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=["pairing", "side", "entity", "record"], set_=changes),
             [self._row(side, *one, reason, now) for one in unique],
@@ -103,13 +108,21 @@ class Inbox:
         return len(unique)
 
     def claim(self, worker: str, entities: Sequence[str], now: int, until: int, limit: int) -> list[Hint]:
-        """Take due hints, those that wait longest first; others do not see them until then."""
+        """Take due hints, those that wait longest first; others do not see them until then.
+
+        What failed together comes in smaller batches, apart from the others.
+        """
         free = or_(inbox.c.claimed_until <= now, inbox.c.claimed_by == worker)
+        waiting = (inbox.c.pairing == self._pairing, inbox.c.not_before <= now, free, inbox.c.entity.in_(entities))
+        first = select(inbox.c.company).where(*waiting).order_by(inbox.c.not_before, inbox.c.seq).limit(1)
+        company = self._connection.execute(first).scalar()
+        if company is None:
+            return []
         due = (
             select(inbox.c.seq)
-            .where(inbox.c.pairing == self._pairing, inbox.c.not_before <= now, free, inbox.c.entity.in_(entities))
+            .where(*waiting, inbox.c.company == company)
             .order_by(inbox.c.not_before, inbox.c.seq)
-            .limit(limit)
+            .limit(min(limit, company) if company else limit)
             .with_for_update(skip_locked=True)
         )
         taken = (
@@ -149,6 +162,7 @@ class Inbox:
                 attempts=bindparam("b_attempts"),
                 reason=bindparam("b_reason"),
                 waits_for=bindparam("b_waits_for"),
+                company=bindparam("b_company"),
             )
         )
         rows = [
@@ -159,6 +173,7 @@ class Inbox:
                 "b_attempts": one.attempts,
                 "b_reason": one.reason,
                 "b_waits_for": one.waits_for or None,
+                "b_company": one.company,
             }
             for one in postponed
         ]
@@ -235,6 +250,7 @@ def _hint(row: Row[Any]) -> Hint:
         attempts=row.attempts,
         waits_for=row.waits_for or "",
         since=row.since,
+        company=row.company,
     )
 
 

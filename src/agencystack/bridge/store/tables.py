@@ -96,6 +96,7 @@ inbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("not_before", BigInteger, nullable=False),
     Column("waits_for", String(300)),
+    Column("company", Integer, nullable=False, server_default="0"),
     Column("claimed_by", String(128)),
     Column("claimed_until", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),

@@ -26,12 +26,14 @@ class Again:
         delay: after so many milliseconds.
         waits_for: key of the record it waits for.
         counts: it is one attempt more.
+        shared: what kept it from being done befell its batch, and another record of it may be why.
     """
 
     reason: str
     delay: int = 0
     waits_for: str = ""
     counts: bool = True
+    shared: bool = False
 
 
 @dataclass
@@ -117,12 +119,19 @@ class Batch:
         until: when the leases end, in milliseconds.
         keys: the keys.
         extra: leases taken on links that were made meanwhile.
+        suspect: one of its records may be why a side did not answer: it was well just before.
     """
 
     fence: int
     until: int
     keys: list[Key]
     extra: set[str] = field(default_factory=set)
+    suspect: bool = False
+
+    @property
+    def hints(self) -> list[Hint]:
+        """All hints that are followed."""
+        return [hint for key in self.keys for hint in key.hints]
 
     @property
     def leases(self) -> list[str]:

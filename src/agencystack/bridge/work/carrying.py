@@ -88,7 +88,7 @@ def carry_out(context: Context, batch: Batch, wanted: Sequence[Effect]) -> Carri
             }
             continue
         _renew(context, batch)
-        answers, error = _apply(context, group)
+        answers, error = _apply(context, batch, group)
         carried.outcomes |= answers
         if error:
             down[side] = error
@@ -129,7 +129,7 @@ def _renew(context: Context, batch: Batch) -> None:
     batch.until = now + LEASE
 
 
-def _apply(context: Context, group: Sequence[Effect]) -> tuple[Mapping[str, Outcome], str]:
+def _apply(context: Context, batch: Batch, group: Sequence[Effect]) -> tuple[Mapping[str, Outcome], str]:
     """Ask for one group, and return its outcomes and, when the side is not well, what is wrong."""
     side, tokens = group[0].intent.side, [one.operation.token for one in group]
     form = context.form(side, group[0].key.entity.name)
@@ -139,7 +139,8 @@ def _apply(context: Context, group: Sequence[Effect]) -> tuple[Mapping[str, Outc
         trip(context, side, str(error))
         return {token: Outcome(token, Result.LATER, message=str(error)) for token in tokens}, str(error)
     except (Unavailable, BadAnswer) as error:
-        trip(context, side, str(error))
+        failures = trip(context, side, str(error))
+        batch.suspect = batch.suspect or failures == 1
         return {token: Outcome(token, Result.UNKNOWN, message=str(error)) for token in tokens}, str(error)
     except Exception as error:  # noqa: BLE001  # whatever broke may have happened already: it is looked up, not lost
         entity = group[0].key.entity.name

@@ -111,14 +111,15 @@ def _work(context: Context, batch: Batch) -> Progress:
 
 
 def _broken(context: Context, batch: Batch, error: Exception) -> Progress:
-    """Look at a batch that broke the bridge again, in other company each time; what breaks it alone is shown."""
+    """Look at a batch that broke the bridge again, in smaller ones each time; what breaks it alone is shown."""
     log.error(
         "batch broke", pairing=context.pairing, keys=[logged(context, key) for key in batch.keys], **broken_at(error)
     )
     alone = len(batch.keys) == 1 and batch.keys[0].attempts >= PATIENCE
     letters: list[DeadLetter] = []
+    batch.suspect = True
     for key in batch.keys:
-        key.end(None if alone else Again("the bridge broke on its batch", context.pause(key.attempts)))
+        key.end(None if alone else Again("the bridge broke on its batch", context.pause(key.attempts), shared=True))
         if alone:
             message = f"the bridge breaks on this record: {type(error).__name__}"
             letters.append(letter(key, key.hints[0].side, message, "report this with the bridge's log"))

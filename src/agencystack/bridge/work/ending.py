@@ -136,7 +136,7 @@ class Ends:
             case Result.UNKNOWN:
                 created = effect.intent.action is Action.CREATE
                 delay = max(IN_FLIGHT if created else 0, self._context.pause(key.attempts))
-                return Again(outcome.message or f"nobody knows what {side} did", delay)
+                return Again(outcome.message or f"nobody knows what {side} did", delay, shared=True)
 
     def _done(self, key: Key, effect: Effect, outcome: Outcome) -> Again | None:
         side, intent = effect.intent.side, effect.intent

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Action
-from agencystack.bridge.store.inbox import Postponed
+from agencystack.bridge.store.inbox import Hint, Postponed
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.work.batch import Batch, Key
@@ -16,6 +16,9 @@ from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.ending import Ends
 from agencystack.bridge.work.planning import Planned, conflict_of, returned
 from agencystack.bridge.work.references import Known
+
+PARTS = 4
+"""Into so many a batch is parted that failed: of a hundred records a bad one is alone at the fourth look."""
 
 
 def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Sequence[Effect]) -> None:
@@ -83,7 +86,12 @@ def follow(context: Context, transaction: Transaction, batch: Batch) -> None:
     transaction.inbox.postpone(
         [
             Postponed(
-                hint, now + key.again.delay, hint.attempts + key.again.counts, key.again.reason, key.again.waits_for
+                hint,
+                now + key.again.delay,
+                hint.attempts + key.again.counts,
+                key.again.reason,
+                key.again.waits_for,
+                _company(batch, hint) if key.again.shared else 0,
             )
             for key in batch.keys
             if key.again is not None
@@ -91,6 +99,11 @@ def follow(context: Context, transaction: Transaction, batch: Batch) -> None:
         ]
     )
     transaction.leases.release(batch.fence)
+
+
+def _company(batch: Batch, hint: Hint) -> int:
+    """Return how many may be in the next batch of a record whose batch failed: so that a bad one is soon alone."""
+    return max(1, len(batch.hints) // PARTS) if batch.suspect else hint.company
 
 
 def _save_seen(transaction: Transaction, batch: Batch, keys: Iterable[Key], now: int) -> None:

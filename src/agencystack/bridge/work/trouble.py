@@ -67,14 +67,16 @@ def stumble(context: Context, batch: Batch, side: SideName, keys: Sequence[Key],
     log.warning(
         "side not well", pairing=context.pairing, side=str(side), error=type(error).__name__, message=str(error)
     )
+    silent = isinstance(error, Unavailable)
     for key in keys:
-        key.end(Again(f"{side} is not well: {error}", context.pause(key.attempts)))
+        key.end(Again(f"{side} is not well: {error}", context.pause(key.attempts), shared=silent))
     if not isinstance(error, BadAnswer):
-        trip(context, side, str(error))
+        failures = trip(context, side, str(error))
+        batch.suspect = batch.suspect or (silent and failures == 1)
 
 
-def trip(context: Context, side: SideName, message: str, after: float = 0.0) -> None:
-    """Leave a side alone, the longer the more often it was not well in a row.
+def trip(context: Context, side: SideName, message: str, after: float = 0.0) -> int:
+    """Leave a side alone, the longer the more often it was not well in a row; return how often that is.
 
     Args:
         context: the pairing.
@@ -87,6 +89,7 @@ def trip(context: Context, side: SideName, message: str, after: float = 0.0) -> 
         failures = known.failures + 1 if known else 1
         until = context.now() + max(context.pause(failures), int(after * 1000))
         transaction.breakers.save(Breaker(side, failures, until, message))
+    return failures
 
 
 def well(context: Context, side: SideName) -> None:
