@@ -297,3 +297,25 @@ def test_a_backfill_that_is_stopped_goes_on_where_it_was(whole: Together) -> Non
 
     assert (made, told) == (100, [100, 30])
     assert {one["title"] for one in it.docs("Blog Post")} == {f"News {number}" for number in range(130)}
+
+
+def test_a_client_of_another_name_is_another_client_to_its_orders(tmp_path: Path) -> None:
+    """As docs/data-bridge.md warns: its customers and products are matched, its orders and payments are not."""
+    it = Together(tmp_path, plugin=False)
+    it.run()
+    mug = it.product(sku="MUG")
+    anna = it.customer("anna@example.test")
+    it.order({"product_id": int(mug), "quantity": 1}, customer_id=int(anna))
+    it.run_later()
+    people, items = len(it.docs("Customer")), len(it.docs("Item"))
+
+    it.pairing = "renamed"
+    it.join()
+    for entity in it.bridge.context.entities:
+        it.bridge.backfill(entity, W)
+    it.run()
+
+    numbers = sorted(one["po_no"] for one in it.docs("Sales Order"))
+    assert [one.rsplit("-", 1)[0] for one in numbers] == ["WC-acme", "WC-renamed"]
+    assert len(it.docs("Payment Entry")) == 2
+    assert (len(it.docs("Customer")), len(it.docs("Item"))) == (people, items)
