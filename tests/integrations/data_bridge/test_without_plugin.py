@@ -225,9 +225,23 @@ def test_the_plugin_that_comes_later_takes_over(bench: BridgeBench, installed: I
     assert result.status is Status.APPLIED, result.reason
     access = bench.place.keyring.needed("acme", SideName.WORDPRESS)
     assert (access.has_plugin, access.user, access.password) == (True, "", None)
-    assert bench.store()["options"][OPTION]["passwords"] == {}
-    assert {one["status"] for one in Wordpress(bench).webhooks().values()} == {"disabled"}
+    assert (user(bench), Wordpress(bench).webhooks()) == (None, {})
     assert installed.plan().changes == []
+    plans, errors = installed.undo()
+    assert errors == {}
+    assert not any("webhook" in note for plan in plans for step in plan.steps for note in step.left)
+
+
+def test_an_undo_before_the_plugin_was_proven_takes_the_user_away(bench: BridgeBench, installed: Installation) -> None:
+    installed.integrate()
+    store = bench.path.parent / "store.json"
+    store.write_text(json.dumps({**json.loads(store.read_text()), "plugins_writable": True}))
+    with bench.failing_proof():
+        assert installed.integrate().status is Status.UNVERIFIED
+    assert user(bench) is not None
+    _, errors = installed.undo()
+    assert errors == {}
+    assert (user(bench), Wordpress(bench).webhooks()) == (None, {})
 
 
 def test_who_says_that_it_stays_so_is_not_reminded(bench: BridgeBench, installed: Installation) -> None:

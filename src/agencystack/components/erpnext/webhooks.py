@@ -74,8 +74,8 @@ class Webhooks:
         else:
             self._site.update(WEBHOOK, name, values)
 
-    def disable(self, name: str) -> None:
-        """Have it call no more."""
+    def silence(self, name: str) -> None:
+        """Have it call no more; it is disabled, as it would be called from the cache in Redis still."""
         self._site.update(WEBHOOK, name, {"enabled": 0})
 
     def remove(self, name: str) -> str:
@@ -84,6 +84,6 @@ class Webhooks:
         It is disabled first: deleting leaves it in Redis, and ERPNext goes on calling until somebody saves a webhook.
         """
         if self.read(name) is not None:
-            self.disable(name)
+            self.silence(name)
             self._site.delete(WEBHOOK, name)
         return ""

@@ -381,7 +381,8 @@ _REMEDIES = {
     "no-role": "activate WooCommerce, or share none of its entities",
     "no-passwords": "allow application passwords (security plugins switch them off), or name api_user and api_password "
     "of wordpress in stack.yaml",
-    "not-active": "activate it, or choose another login in stack.yaml",
+    "not-active": "activate it (agencystack plan says how, where it cannot be put there), or choose another login in "
+    "stack.yaml",
     "several": "delete the applications you do not need in miniOrange, or set login: connector in stack.yaml",
     "sso-constants": "take these constants away, or set login: connector in stack.yaml",
     "network": "change it in the network's administration",

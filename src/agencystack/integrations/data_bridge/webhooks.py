@@ -68,8 +68,8 @@ class OwnWebhooks(Protocol[W]):
     def write(self, name: str, wanted: W, secret: Secret, *, new: bool) -> None:
         """Make it, or change it."""
 
-    def disable(self, name: str) -> None:
-        """Have it call no more."""
+    def silence(self, name: str) -> None:
+        """Have it call no more, as app or plugin does now."""
 
     def remove(self, name: str) -> str:
         """Delete it; return why it stays, empty where it is gone."""
@@ -137,13 +137,13 @@ class HintingWebhook(Resource, Generic[W]):
     def write(self, change: Change) -> None:
         """Make or change it."""
         if not change.target["enabled"]:
-            self._webhooks.disable(self._name)
+            self._webhooks.silence(self._name)
             return
         self._webhooks.write(self._name, self._wanted, self._secret.ensure(), new=change.live.absent)
 
     def remove(self, live: Reading, before: Image) -> str:
-        """Delete it, so that it calls no more."""
-        return self._webhooks.remove(self._name)
+        """Delete it, so that it calls no more; what was silenced by deleting it is gone already."""
+        return self._webhooks.remove(self._name) if live.fields else ""
 
 
 def hinting(

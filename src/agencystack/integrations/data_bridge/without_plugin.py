@@ -1,6 +1,6 @@
 """WordPress without our plugin: a user with one of the products' own roles and an application password, by REST.
 
-Where the plugin is, it brings a user of its own; then nothing is wanted here, and the user is let in no longer. Where
+Where the plugin is, it brings a user of its own; then nothing is wanted here, and this user goes. Where
 ``stack.yaml`` names a user, because nothing leads to the site's PHP or somebody wants it so, none is made.
 """
 
@@ -196,8 +196,6 @@ class BridgeRestUser(Resource):
     def read(self) -> Reading:
         """Return the user; its password shows itself nowhere, and is proven by use."""
         live = self._wordpress.answer(REST_USER)
-        if not self._needed():
-            return Reading({})
         if live is None:
             return ABSENT
         given = tuple(sorted(live.capabilities))
@@ -224,8 +222,8 @@ class BridgeRestUser(Resource):
         return ""
 
 
-class RestUserLockedOut(Resource):
-    """After our plugin came and was proven: the user of the time before is let in no longer.
+class RestUserGone(Resource):
+    """After our plugin came and was proven, or stack.yaml names somebody: the user of the time before goes.
 
     Args:
         wordpress: the site.
@@ -234,22 +232,21 @@ class RestUserLockedOut(Resource):
     """
 
     after_proof = True
-    stays = "a password that was taken away is not given back"
+    stays = "a user that was deleted is made anew when it is needed"
 
     def __init__(self, wordpress: WordPress, login: RestLogin, needed: Callable[[], bool]) -> None:
-        self.component, self.key = wordpress.where, f"user {LOGIN} locked out"
+        self.component, self.key = wordpress.where, f"former user {LOGIN}"
         self._wordpress, self._login, self._needed = wordpress, login, needed
 
     def read(self) -> Reading:
-        """Return how many passwords open it."""
-        live = self._wordpress.answer(REST_USER)
-        return Reading({} if live is None or self._needed() else {"passwords": len(live.passwords)})
+        """Return whether it is there and nobody needs it."""
+        return Reading({"left over": self._wordpress.answer(REST_USER) is not None and not self._needed()})
 
     def wanted(self) -> Fields:
-        """Want none."""
-        return {} if self._wordpress.answer(REST_USER) is None or self._needed() else {"passwords": 0}
+        """Want it gone."""
+        return {"left over": False}
 
     def write(self, change: Change) -> None:
-        """Take them away, and the role with them."""
-        self._wordpress.write_rest_user("subscriber", (), "none")
+        """Delete it; what it wrote stays."""
+        self._wordpress.delete_rest_user()
         self._login.key.forget()

@@ -44,7 +44,7 @@ from agencystack.integrations.data_bridge.without_plugin import (
     BridgeRestUser,
     PluginByHand,
     RestLogin,
-    RestUserLockedOut,
+    RestUserGone,
     objection,
 )
 from agencystack.integrations.data_bridge.worker import LivingWorker, systemd_of_this_machine
@@ -134,7 +134,7 @@ class WordPressWithErpNext(Integration):
         for side, keeper in keepers.items():
             yield FormerKeysGone(keeper, joining(site, side))
         if wordpress is not None:
-            yield RestUserLockedOut(wordpress, rest_login(site), needs_rest_user(site))
+            yield RestUserGone(wordpress, rest_login(site), needs_rest_user(site))
 
     def proofs(self, site: Site) -> Iterable[Proof]:
         """Ask both sides as a worker does; nobody is mailed for a proof, and without our plugin WooCommerce would."""
