@@ -329,6 +329,24 @@ def test_a_guest_who_is_forgotten_leaves_no_more_than_digests(it: Together) -> N
     assert [one.event for one in it.bridge.history(W, f"guest:{email}").events][-1] == "forgotten"
 
 
+def test_what_was_about_to_be_written_of_a_forgotten_person_goes_too(it: Together) -> None:
+    email = "unterwegs@example.test"
+    it.run()
+    mug = it.product(sku="MUG")
+    line = {"product_id": int(mug), "quantity": 1}
+    address = {"first_name": "Uwe", "email": email, "country": "DE"}
+    it.order(line, billing=address)
+    it.run()
+    it.erp_wire.misbehaves = lambda _method, path: "lost after" if path.endswith("apply") else None
+    it.order(line, billing=address, customer_note="ring twice")
+    it.bridge.run()
+    assert [row for row in held(it, "operation") if email in repr(row) and "ring twice" in repr(row)]
+
+    forget_person(it.bridge.context, email, "tester")
+
+    assert email.encode() not in kept(it)
+
+
 def test_who_is_forgotten_and_comes_back_is_the_same_customer(it: Together) -> None:
     email = "wieder@example.test"
     it.run()

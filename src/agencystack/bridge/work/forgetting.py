@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.aliases import alias
 from agencystack.bridge.store.links import Link
-from agencystack.bridge.store.tables import base, link
+from agencystack.bridge.store.tables import base, conflict, link, operation
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.people import forget
@@ -69,9 +69,22 @@ def _links(transaction: Transaction, side: SideName, ids: Sequence[str]) -> Mapp
 
 
 def _naming(context: Context, transaction: Transaction, words: Sequence[str]) -> dict[str, Link]:
-    """Return the links whose agreed values hold one of some words: orders of a customer, messages from an e-mail."""
+    """Return the links that hold one of some words: orders of a customer, messages from an e-mail.
+
+    They may hold it as agreed, as about to be written, or as what a person is to decide.
+    """
     if not words:
         return {}
-    holds = or_(*(base.c.fields.icontains(word, autoescape=True) for word in words))
-    query = select(link.c.id).join(base, base.c.link == link.c.id).where(link.c.pairing == context.pairing, holds)
-    return transaction.links.get(transaction.connection.execute(query).scalars().all())
+    places = {
+        base.c.link: (base.c.fields,),
+        operation.c.link: (operation.c.fields, operation.c.across),
+        conflict.c.link: (conflict.c.wordpress_value, conflict.c.erpnext_value, conflict.c.decision),
+    }
+    found: set[str] = set()
+    for of_link, columns in places.items():
+        holds = or_(*(column.icontains(word, autoescape=True) for column in columns for word in words))
+        query = select(link.c.id).join(of_link.table, of_link == link.c.id)
+        found |= set(
+            transaction.connection.execute(query.where(link.c.pairing == context.pairing, holds)).scalars().all()
+        )
+    return transaction.links.get(found)
