@@ -73,9 +73,13 @@ class People:
         home.insert(entity, values, born="user")
 
     def create_twin(self, side: SideName, entity: str, pick: int) -> None:
-        """Make a record that exists on the other side already: the bridge is to match, not to make a third."""
+        """Make a record that exists on the other side already: the bridge is to match, not to make a third.
+
+        Not in the very moment in which a request of the bridge that makes it is under way: nothing could keep the two
+        apart then, and the bridge shows the second one to a person.
+        """
         twins = [one for one in self.at(side.other).alive(entity) if one.born == "user" and self._alone(entity, one)]
-        if entity not in ("customer", "product") or not twins or self.wire.busy:
+        if entity not in ("customer", "product") or not twins or self.wire.busy or self.wire.under_way:
             return
         key = ENTITIES[entity].identity[0]
         value = twins[pick % len(twins)].values[key]
