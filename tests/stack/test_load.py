@@ -135,6 +135,7 @@ MISTAKES: dict[str, tuple[str, int, str, str, str]] = {
     "port as text": (_change("port: 993", 'port: "993"'), 8, ".imap.port", "whole number", "without quotes"),
     "port out of range": (_change("port: 993", "port: 99300"), 8, ".imap.port", "out of range", "65535"),
     "choice": (_change("mailer: connector", "mailer: sendmail"), 18, ".mailer", "not known", "wp-mail-smtp"),
+    "half a login": (_change("mailer: connector", "api_user: me"), 15, ".wordpress", "half of a login", "both"),
     "not a list": (_change("[docker, restart, chatwoot]", "restart it"), 20, ".restart", "list", "dash"),
     "not a mapping": (_change("{port: 993}", "[993]"), 8, ".imap", "keys and values", "key: value"),
     "empty": (_change("mailer: connector", "mailer:"), 18, ".mailer", "no value", "remove the key"),

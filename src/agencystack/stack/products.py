@@ -51,6 +51,10 @@ class Mailu(Component):
 class WordPress(Component):
     """A WordPress site."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"api_user": ["api_password"], "api_password": ["api_user"]}}
+    )
+
     mailer: Literal["wp-mail-smtp", "connector"] = Field(default="wp-mail-smtp", description="What sends its mail.")
     login: Literal["connector", "miniorange", "openid-connect-generic"] = Field(
         default="connector", description="Plugin that lets people log in through Keycloak."
