@@ -20,8 +20,9 @@ from agencystack.bridge.signing import SigningKey
 from agencystack.engine.planning import Plan, Status
 from agencystack.engine.report import of_plan
 from agencystack.integrations.data_bridge.watching import opened
-from agencystack.integrations.data_bridge.without_plugin import LOGIN, rights_for
+from agencystack.integrations.data_bridge.without_plugin import LOGIN, OnceARun, rights_for
 from agencystack.sandbox.wordpress_rest_user import OPTION
+from agencystack.stack.errors import Unavailable
 from agencystack.testing import Installation
 from tests.integrations.data_bridge.bench import HOOKS, BridgeBench
 from tests.integrations.data_bridge.conftest import Made
@@ -250,6 +251,21 @@ def test_who_says_that_it_stays_so_is_not_reminded(bench: BridgeBench, installed
     bench.describe()
     assert installed.integrate().status is Status.APPLIED
     assert any(one.startswith("without our plugin") for one in installed.plan().warnings)
+
+
+def test_a_plugin_that_comes_while_a_run_is_at_work_is_the_next_ones() -> None:
+    answers: list[bool | Exception] = [Unavailable("down"), False, True]
+
+    def ask() -> bool:
+        said = answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    once = OnceARun(ask)
+    with pytest.raises(Unavailable):
+        once()
+    assert [once(), once()] == [False, False]
 
 
 @pytest.mark.parametrize(

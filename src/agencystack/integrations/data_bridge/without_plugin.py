@@ -6,6 +6,7 @@ Where the plugin is, it brings a user of its own; then nothing is wanted here, a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 from agencystack.components.woocommerce import RestApi, credential
@@ -54,6 +55,25 @@ def rights_for(entities: Entities) -> tuple[str, tuple[str, ...]]:
         people = entities.get("customer") in _TO_WORDPRESS
         return "shop_manager", ("delete_users", "promote_users") if people else ()
     return "editor" if _TEXTS & set(entities) else "subscriber", ()
+
+
+class OnceARun:
+    """An answer that holds for a whole run: a plugin that another integration installs meanwhile is the next one's.
+
+    Args:
+        ask: finds it out; asked again when it could not.
+    """
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask, self._lock = ask, threading.Lock()
+        self._answer: bool | None = None
+
+    def __call__(self) -> bool:
+        """Return the answer."""
+        with self._lock:
+            if self._answer is None:
+                self._answer = self._ask()
+            return self._answer
 
 
 class RestLogin:

@@ -42,6 +42,7 @@ from agencystack.integrations.data_bridge.without_plugin import (
     WITHOUT,
     AsBridge,
     BridgeRestUser,
+    OnceARun,
     PluginByHand,
     RestLogin,
     RestUserGone,
@@ -263,7 +264,11 @@ def has_plugin(site: Site) -> Callable[[], bool]:
     if wordpress is None:
         return lambda: False
     gets = bool(site.setting(PLUGIN_WANTED, True))
-    return lambda: wordpress.answer(BRIDGE) is not None or (gets and can_have_connector(wordpress))
+
+    def ask() -> bool:
+        return wordpress.answer(BRIDGE) is not None or (gets and can_have_connector(wordpress))
+
+    return site.context.connection(site.application.ref, lambda: OnceARun(ask), "has plugin")
 
 
 def needs_rest_user(site: Site) -> Callable[[], bool]:
