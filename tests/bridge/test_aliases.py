@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,28 @@ from agencystack.bridge.store.conflicts import Conflict, ConflictKind
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import Postponed
 from agencystack.bridge.store.links import Link
+from agencystack.bridge.store.tables import metadata
+from tests.bridge.postgres import postgres
 
 W, E = SideName.WORDPRESS, SideName.ERPNEXT
 MAX = "Max"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'bridge.sqlite'}")
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    where = f"sqlite:///{tmp_path}/bridge.db" if request.param == "sqlite" else request.getfixturevalue("server")
+    opened = Store.open(where)
+    yield opened
+    with opened.engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    opened.close()
 
 
 @pytest.mark.parametrize(
