@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agencystack.bridge.entity import Deletion, Direction, Entity, Field, Policy
@@ -76,7 +76,7 @@ class Verdict:
             Violation: an invariant does not hold.
         """
         self.groups = Groups(self.shop, self.books, self.ledger)
-        once(self.shop, self.books, self.groups)
+        once(self.shop, self.books, self.groups, lambda group: self._is_resolved(group, ""))
         for group in self.groups.all:
             self._record(group)
         for product in self.books.alive("product"):
@@ -307,8 +307,16 @@ class Verdict:
 _REFERENCES = ("customer", "order")
 
 
-def once(shop: Shop, books: Books, groups: Groups | None = None) -> None:
+def once(
+    shop: Shop, books: Books, groups: Groups | None = None, brought_back: Callable[[Group], bool] = lambda _: False
+) -> None:
     """Judge that nothing was made twice (I4).
+
+    Args:
+        shop: WordPress.
+        books: ERPNext.
+        groups: records that are one thing.
+        brought_back: a person decided that a thing is to be there though somebody deleted it for good: it is made anew.
 
     Raises:
         Violation: something was.
@@ -319,6 +327,8 @@ def once(shop: Shop, books: Books, groups: Groups | None = None) -> None:
     for group in groups.all if groups else ():
         for side in SideName:
             made = group.born("bridge", side)
+            if brought_back(group):
+                made = [one for one in made if one.state != "deleted"]
             if len(made) > 1:
                 raise Violation(f"I4: the bridge made {group} {len(made)} times on {side}")
 
