@@ -218,7 +218,8 @@ class Verdict:
         if any(one is not None and (one.lost or one.narrowed) for one in last.values()) or entity.name in self.narrowed:
             return
         if held[WP] != held[ERP]:
-            if any(side in wrote and held[side] != wrote[side] for side in SideName):
+            overwritten = [side for side in wrote if held[side] != wrote[side]]
+            if any(not self._gave_way(rule, held[side], wrote[side], history[side.other]) for side in overwritten):
                 raise Violation(f"I3: {where}: a person is asked, yet a value was overwritten: {wrote}")
             return
         if final not in wrote.values():
@@ -228,6 +229,16 @@ class Verdict:
             raise Violation(f"I3: {where}: the edits were {wrote}, {wanted!r} must have survived")
         if wanted is None and rule.policy is Policy.ASK and not self._is_resolved(group, rule.name):
             raise Violation(f"I3: {where}: {wrote} collide, and nobody was asked")
+
+    @staticmethod
+    def _gave_way(rule: Field, now: Value, edit: Value, others: Sequence[Held]) -> bool:
+        """Tell whether an edit was followed by one of the other side that knew it, or that its policy preferred."""
+        return any(
+            one.by_user
+            and one.value == now
+            and (rule.policy is not Policy.ASK or any(seen.value == edit and seen.tick < one.tick for seen in others))
+            for one in others
+        )
 
     def _must_win(
         self, rule: Field, history: Mapping[SideName, list[Held]], last: Mapping[SideName, Held | None]
