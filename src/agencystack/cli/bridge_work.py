@@ -193,9 +193,10 @@ def chosen(bridge: Bridge, entities: list[str] | None) -> list[str]:
     """
     shared = list(bridge.context.entities)
     if unknown := [name for name in entities or () if name not in shared]:
+        forms = "; contact forms need our plugin in WordPress" if "submission" in unknown else ""
         raise UsageError(
             f"{bridge.context.pairing} does not share {', '.join(unknown)}",
-            remedy=f"it shares {', '.join(shared) or 'nothing'}; see data_bridge in stack.yaml",
+            remedy=f"it shares {', '.join(shared) or 'nothing'}; see data_bridge in stack.yaml{forms}",
         )
     return list(entities or shared)
 

@@ -17,12 +17,13 @@ from starlette.testclient import TestClient
 from agencystack.bridge.record import SideName
 from agencystack.bridge.serving.hooks import Hint, application
 from agencystack.bridge.signing import SigningKey
+from agencystack.cli.bridge_work import chosen
 from agencystack.engine.planning import Plan, Status
 from agencystack.engine.report import of_plan
 from agencystack.integrations.data_bridge.watching import opened
 from agencystack.integrations.data_bridge.without_plugin import LOGIN, OnceARun, rights_for
 from agencystack.sandbox.wordpress_rest_user import OPTION
-from agencystack.stack.errors import Unavailable
+from agencystack.stack.errors import Unavailable, UsageError
 from agencystack.testing import Installation
 from tests.integrations.data_bridge.bench import HOOKS, BridgeBench
 from tests.integrations.data_bridge.conftest import Made
@@ -120,6 +121,8 @@ def test_the_plan_says_that_forms_alone_are_off(bench: BridgeBench, installed: I
     installed.integrate()
     with opened(bench.place, "acme") as bridge:
         assert set(bridge.context.entities) == {"customer", "product"}
+        with pytest.raises(UsageError, match="contact forms need our plugin"):
+            chosen(bridge, ["submission"])
         for entity in bridge.context.entities:
             bridge.preview(entity)
         bridge.run()
