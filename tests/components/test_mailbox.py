@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import imaplib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,36 @@ def test_a_mail_that_comes_later_is_waited_for(mail: Mail) -> None:
     timer.join()
     assert received is not None
     assert 0.9 < received.seconds < 10
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Let a mailbox not be opened so many times; returns what was asked for."""
+    asked: list[str] = []
+    opened = imaplib.IMAP4_SSL.select
+
+    def select(server: imaplib.IMAP4_SSL, name: str = "INBOX", readonly: bool = False) -> Any:
+        asked.append(name)
+        return ("NO", [b"[SERVERBUG] try later"]) if len(asked) <= times else opened(server, name, readonly)
+
+    monkeypatch.setattr(imaplib.IMAP4_SSL, "select", select)
+    return asked
+
+
+def test_a_mailbox_that_is_being_made_ready_is_opened_a_moment_later(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail.submit(message("n-1"), to=[SHOP])
+    asked = refused(monkeypatch, 2)
+    assert mailbox(mail).wait_for("n-1", 5) is not None
+    assert len(asked) > 3
+
+
+def test_a_mailbox_that_stays_closed_is_named_with_what_was_said(mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(monkeypatch, 1000)
+    with pytest.raises(BadAnswer, match="SERVERBUG"):
+        mailbox(mail).wait_for("n-1", 1)
+    with pytest.raises(BadAnswer, match="SERVERBUG"):
+        mailbox(mail).count()
 
 
 def test_a_mail_that_never_comes_is_none(mail: Mail) -> None:

@@ -23,6 +23,7 @@ IMAPS = 993
 FIRST_PAUSE = 0.3
 LONGEST_PAUSE = 3.0
 CONNECT_TIMEOUT = 20.0
+READY_SECONDS = 10.0
 NONCE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -117,6 +118,7 @@ class Mailbox:
             raise ValueError(f"{nonce!r} cannot be searched for")
         began = time.monotonic()
         with self._connected() as server:
+            self._select_when_ready(server, min(READY_SECONDS, timeout))
             for _ in _pauses(began + timeout):
                 self._select(server)
                 content = self._find(server, nonce)
@@ -132,10 +134,24 @@ class Mailbox:
         _, data = server.uid("FETCH", numbers[0].decode(), "(BODY.PEEK[HEADER])")
         return next((part[1] for part in data if isinstance(part, tuple)), None)
 
+    def _select_when_ready(self, server: imaplib.IMAP4_SSL, patience: float) -> None:
+        """Open a mailbox that may be new: who opens it first makes it ready, and another is refused meanwhile."""
+        refusal: BadAnswer | None = None
+        for _ in _pauses(time.monotonic() + patience):
+            try:
+                self._select(server)
+            except BadAnswer as error:
+                refusal = error
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
     def _select(self, server: imaplib.IMAP4_SSL) -> int:
         status, data = server.select("INBOX", readonly=True)
         if status != "OK" or not data or data[0] is None:
-            raise BadAnswer(f"did not open the mailbox {self._address}", component=self._where)
+            words = b" ".join(part for part in data or () if part).decode(errors="replace")
+            raise BadAnswer(f"did not open the mailbox {self._address}: {words or status}", component=self._where)
         return int(data[0])
 
     @contextmanager
