@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from agencystack.components.wordpress import PLUGINS_FOLDER, REST_USER, RestUser, WordPress
 from agencystack.sandbox.wordpress import RealWordPress
+from agencystack.sandbox.wordpress_rest_user import LOGIN
 from agencystack.stack.errors import Refused
 from tests.contract import wordpress_sites
+from tests.contract.wordpress_browsers import run_php
 from tests.contract.wordpress_sites import Site
 
 
@@ -72,6 +75,34 @@ def test_it_is_deleted_and_deleting_nobody_is_fine(wordpress: WordPress) -> None
     wordpress.delete_rest_user()
     wordpress.forget()
     assert wordpress.answer(REST_USER) is None
+
+
+@pytest.fixture
+def namesake(site: Site) -> Iterator[None]:
+    """Somebody's user who is called as ours would be."""
+    store = site.path.parent / "store.json"
+    if store.exists():
+        before = store.read_text()
+        data = json.loads(before)
+        data["users"].append({"id": 99, "login": LOGIN, "email": "p@acme.example", "roles": ["subscriber"]})
+        store.write_text(json.dumps(data))
+        yield
+        store.write_text(before)
+    else:
+        run_php(site, f"wp_create_user( '{LOGIN}', 'p', 'p@acme.example' );")
+        yield
+        gone = f"wp_delete_user( get_user_by( 'login', '{LOGIN}' )->ID );"
+        run_php(site, f"require_once ABSPATH . 'wp-admin/includes/user.php'; {gone}")
+
+
+@pytest.mark.usefixtures("namesake")
+def test_somebody_who_is_called_so_is_neither_changed_nor_deleted(wordpress: WordPress) -> None:
+    assert wordpress.answer(REST_USER) is None
+    wordpress.delete_rest_user()
+    for _ in range(2):
+        with pytest.raises(Refused, match="which AgencyStack did not make") as refused:
+            wordpress.write_rest_user("editor", [], "new")
+        assert "delete that user" in refused.value.remedy
 
 
 def test_the_plugins_folder_says_whether_it_can_be_written(wordpress: WordPress) -> None:

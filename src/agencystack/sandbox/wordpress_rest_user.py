@@ -37,6 +37,8 @@ def write_rest_user(store: Store, args: Mapping[str, Any]) -> Any:
     roles = _OF_WORDPRESS | (_OF_WOOCOMMERCE if store.data.woocommerce else frozenset())
     if args["role"] not in roles:
         raise Refusal("no-role", f"there is no role {args['role']}: WooCommerce is not active")
+    if any(one.login == LOGIN for one in store.data.users) and _found(store) is None:
+        raise Refusal("not-ours", f"there is a user {LOGIN} already, which AgencyStack did not make")
     user = _found(store)
     if user is None:
         user = User(id=max(one.id for one in store.data.users) + 1, login=LOGIN, email="", name="AgencyStack Bridge")
@@ -53,7 +55,8 @@ def write_rest_user(store: Store, args: Mapping[str, Any]) -> Any:
 
 def delete_rest_user(store: Store, _args: Mapping[str, Any]) -> None:
     """Delete the user."""
-    store.data.users = [one for one in store.data.users if one.login != LOGIN]
+    if _found(store) is not None:
+        store.data.users = [one for one in store.data.users if one.login != LOGIN]
     store.set_option(OPTION, None)
 
 
@@ -64,4 +67,7 @@ def passwords_of(store: Store) -> Mapping[str, str]:
 
 
 def _found(store: Store) -> User | None:
+    """Return the user we made; somebody's who is called so is none."""
+    if not store.get_option(OPTION, {}):
+        return None
     return next((one for one in store.data.users if one.login == LOGIN), None)

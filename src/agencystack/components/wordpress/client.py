@@ -376,6 +376,7 @@ class WordPress:
 _REMEDIES = {
     "no-download": "let the site reach wordpress.org, install it by hand, or set mailer: connector in stack.yaml",
     "not-installed": "install it, or set mailer: connector in stack.yaml",
+    "not-ours": "delete that user in WordPress, or give it another name",
     "not-writable": "give the owner of the site's files the right to write there",
     "changed": "look at the plan again: somebody changed the site in the meantime",
     "no-role": "activate WooCommerce, or share none of its entities",

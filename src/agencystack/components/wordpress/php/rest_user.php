@@ -8,7 +8,18 @@
 
 namespace AgencyStack\Program;
 
-const REST_USER = 'agencystack-bridge-rest';
+const REST_USER      = 'agencystack-bridge-rest';
+const REST_USER_MARK = 'agencystack_rest_user';
+
+/**
+ * Whether a user is the one we made, and not somebody's who happens to be called so.
+ *
+ * @param \WP_User $user The user.
+ * @return bool
+ */
+function is_our_rest_user( $user ) {
+	return '1' === get_user_meta( $user->ID, REST_USER_MARK, true );
+}
 
 /**
  * The user as it is.
@@ -17,7 +28,7 @@ const REST_USER = 'agencystack-bridge-rest';
  */
 function rest_user() {
 	$user = get_user_by( 'login', REST_USER );
-	if ( ! $user || ( is_multisite() && ! is_user_member_of_blog( $user->ID ) ) ) {
+	if ( ! $user || ! is_our_rest_user( $user ) || ( is_multisite() && ! is_user_member_of_blog( $user->ID ) ) ) {
 		return array( 'there' => false );
 	}
 	$roles    = array_values( $user->roles );
@@ -37,19 +48,23 @@ function rest_user() {
  * @param array $args `role`, `capabilities`, and `password`: `keep` what it has, make a `new` one in place of all it
  *                    has, or have `none`.
  * @return array `uuid` and `password` of a new one, else empty.
- * @throws Refusal When the role is not there, or WordPress declines.
+ * @throws Refusal When the role is not there, somebody else has the name, or WordPress declines.
  */
 function write_rest_user( array $args ) {
 	if ( null === get_role( $args['role'] ) ) {
 		throw new Refusal( 'no-role', "there is no role {$args['role']}: WooCommerce is not active" );
 	}
 	$user = get_user_by( 'login', REST_USER );
-	$id   = $user ? $user->ID : wp_insert_user(
+	if ( $user && ! is_our_rest_user( $user ) ) {
+		throw new Refusal( 'not-ours', 'there is a user ' . REST_USER . ' already, which AgencyStack did not make' );
+	}
+	$id = $user ? $user->ID : wp_insert_user(
 		array(
 			'user_login'   => REST_USER,
 			'user_pass'    => wp_generate_password( 64, true, true ),
 			'display_name' => 'AgencyStack Bridge',
 			'role'         => $args['role'],
+			'meta_input'   => array( REST_USER_MARK => '1' ),
 		)
 	);
 	if ( is_wp_error( $id ) ) {
@@ -97,14 +112,14 @@ function new_application_password( $user ) {
 }
 
 /**
- * Delete the user; what it made stays and becomes nobody's. Not there is fine.
+ * Delete the user; what it made stays and becomes nobody's. Not there, or somebody else's, is fine.
  *
  * @return null
  */
 function delete_rest_user() {
 	global $wpdb;
 	$user = get_user_by( 'login', REST_USER );
-	if ( ! $user ) {
+	if ( ! $user || ! is_our_rest_user( $user ) ) {
 		return null;
 	}
 	require_once ABSPATH . 'wp-admin/includes/user.php';
