@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -307,3 +309,10 @@ def test_hundreds_of_rows_go_in_one_call(store: Store) -> None:
 def test_times_are_milliseconds() -> None:
     when = datetime(2026, 11, 22, 12, 0, 0, 123_000, UTC)
     assert moment(millis(when)) == when
+
+
+def test_a_store_that_others_could_read_is_its_owners_alone_from_now_on(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.db"
+    file.touch(mode=0o644)
+    with closing(Store.open(f"sqlite:///{file}")) as store, store.writing("acme"):
+        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}

@@ -107,6 +107,7 @@ def _keep_private(file: Path) -> None:
     """Have a file of ours that only its owner reads; SQLite gives what it writes beside it the same mode."""
     with suppress(OSError):  # SQLite says it better
         file.touch(mode=0o600)
+        file.chmod(0o600)  # one that an earlier version made was readable by all
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
