@@ -48,7 +48,8 @@ def ears() -> Ears:
 
 @pytest.fixture
 def http(ears: Ears) -> TestClient:
-    return TestClient(application(ears))
+    # The clock stands: how much is let through does not depend on how fast the machine asks.
+    return TestClient(application(ears, clock=lambda: 0.0))
 
 
 def of_product(body: bytes) -> str:
@@ -151,8 +152,7 @@ def test_our_own_calls_are_short(http: TestClient, ears: Ears) -> None:
 
 def test_strangers_are_put_off_and_our_plugin_is_not(http: TestClient, ears: Ears) -> None:
     answers = [http.post(f"/{ROUTE}", content=b"{}").status_code for _ in range(int(Bucket.AT_ONCE) + 20)]
-    assert set(answers[:100]) == {401}
-    assert answers[-1] == 429
+    assert answers == [401] * int(Bucket.AT_ONCE) + [429] * 20
     assert http.post(f"/{ROUTE}", content=b"{}", headers=KEY.headers(ROUTE, b"{}")).status_code == 200
     other = http.post("/hooks/bell/wordpress", content=b"{}", headers=KEY.headers("hooks/bell/wordpress", b"{}"))
     assert other.status_code == 200, "another client is not put off"

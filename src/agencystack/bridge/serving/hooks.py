@@ -13,7 +13,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from anyio import CapacityLimiter
@@ -76,17 +76,18 @@ class Bucket:
         return self._left < 1
 
 
-@dataclass(frozen=True)
 class Bounds:
     """What a pairing may ask of us without our plugin's signature.
 
     Args:
-        named: a product's own webhooks, one a record: a shop that is imported into sends thousands.
-        wrong: calls that nobody signed, or somebody else.
+        clock: tells the time, in seconds.
     """
 
-    named: Bucket = field(default_factory=Bucket)
-    wrong: Bucket = field(default_factory=Bucket)
+    def __init__(self, clock: Callable[[], float]) -> None:
+        # A product's own webhooks, one a record: a shop that is imported into sends thousands.
+        self.named = Bucket(clock)
+        # Calls that nobody signed, or somebody else.
+        self.wrong = Bucket(clock)
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,12 @@ class Told(Protocol):
         """Note hints down; they are safe when this returns."""
 
 
-def routes(told: Told) -> list[Route]:
+def routes(told: Told, clock: Callable[[], float] = time.monotonic) -> list[Route]:
     """Return the routes of the hook listener.
 
     Args:
         told: what hints are told to.
+        clock: tells the time by which calls are counted, in seconds.
     """
 
     bounds: dict[str, Bounds] = {}
@@ -144,7 +146,7 @@ def routes(told: Told) -> list[Route]:
         keys = await run_sync(told.keys, pairing, SideName(side), limiter=threads)
         if not keys:
             return PlainTextResponse("refused: nobody signs for this pairing here\n", status_code=401)
-        limits = bounds.setdefault(pairing, Bounds())
+        limits = bounds.setdefault(pairing, Bounds(clock))
         if SIGNATURE.lower() not in headers and limits.wrong.is_empty():
             return PlainTextResponse("too many calls without a signature\n", 429, {"Retry-After": "1"})
         try:
@@ -161,9 +163,9 @@ def routes(told: Told) -> list[Route]:
     return [Route("/hooks/{pairing}/{side}", hook, methods=["POST"])]
 
 
-def application(told: Told, more: Iterable[Route] = ()) -> Starlette:
+def application(told: Told, more: Iterable[Route] = (), clock: Callable[[], float] = time.monotonic) -> Starlette:
     """Return the web application of the hook listener, with further routes beside it."""
-    return Starlette(routes=[*routes(told), *more])
+    return Starlette(routes=[*routes(told, clock), *more])
 
 
 async def _body(request: Request, most: int) -> bytes | None:
