@@ -53,7 +53,7 @@ def stopped() -> Iterator[list[Dispatcher]]:
     made: list[Dispatcher] = []
     yield made
     for dispatcher in made:
-        dispatcher.stop(patience=5)
+        dispatcher.stop(patience=60)
 
 
 def started(desk: Desk, url: str, made: list[Dispatcher], executor: str = "one") -> Dispatcher:

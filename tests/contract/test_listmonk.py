@@ -156,7 +156,7 @@ class Replay:
 
     def wait_until_back(self) -> None:
         time.sleep(0.03)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while self.client.get(f"{self.url}/health").status_code != 200:
             assert time.monotonic() < end, "it never came back"
             time.sleep(0.005)

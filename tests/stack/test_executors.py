@@ -160,7 +160,7 @@ def test_program_that_prints_without_end_is_ended() -> None:
 def test_daemon_left_behind_does_not_hold_us() -> None:
     started = time.monotonic()
     assert LocalExecutor().run(["sh", "-c", "sleep 8 & echo done"], timeout=20).stdout == b"done\n"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 7.5
 
 
 # As whom
