@@ -31,6 +31,10 @@ ONCE_BROKEN_SEEDS = {
     603972649655: "not the bridge: a person typed a twin between our request's departure and its arrival",
     962371647477: "not the bridge: what was deleted for good, and brought back by a person's decision, counted twice",
     1070526291397: "not the bridge: an edit that another had followed on purpose counted as overwritten",
+    628619488976: "a record that a late request made, whose link was forgotten meanwhile, was taken for a new one",
+    628619491056: "a decision that could not be written for a while counted as carried out",
+    628619494088: "not the bridge: what a person had brought back, and nobody typed into, counted as lost",
+    628619500925: "not the bridge: the copy of what somebody typed into a copy was not known as one",
 }
 """Seeds whose histories broke an invariant when they were found, and why."""
 ONCE_BROKEN = {
@@ -41,6 +45,17 @@ ONCE_BROKEN = {
             Event("edit", 4, after=2),
             Event("poll", 0, after=2),
             Event("poll", 1),
+        ),
+    ),
+    "what the first of two requests had made was read as an edit of what the second one said": History(
+        Setup(plugin=True, app=True, seed=37908),
+        (
+            Event("create", 5, 7),
+            Event("reconcile", 3, 2),
+            Event("meddle", 4, 4, 4, after=5),
+            Event("takeover", 6, 3, 6, after=12),
+            Event("fault", 6, 7, 1),
+            Event("step", 1, 5, 6),
         ),
     ),
 }

@@ -233,9 +233,8 @@ def _put(rule: Field, now: Agreed, value: Value) -> _Decision:
 
 
 def _as_said(rule: Field, now: Agreed, value: Value) -> _Decision:
-    """Return a decision for what a person chose; where nothing may be written for it, it stays as it is."""
-    put = _put(rule, now, value)
-    return put if put.tell else _Decision(agreed=True)
+    """Return a decision for what a person chose; what may not be written for it now is not agreed on, either."""
+    return _put(rule, now, value)
 
 
 def _of_presence(entity: Entity, base: Base, seen: Mapping[SideName, Observed], decided: Mapping[str, Value]) -> Merge:

@@ -66,7 +66,8 @@ class Groups:
                 self.all.append(group)
             by_identity |= dict.fromkeys(keys, group)
             self._join(group, side, row)
-        for side, row in self._rows(entity, "bridge"):
+        # In the order they were made: one may be a copy of what somebody typed into another.
+        for side, row in sorted(self._rows(entity, "bridge"), key=lambda one: self._made(entity, *one)):
             origin = self._origin(side, entity, row)
             if origin is None:
                 origin = Group(entity)
@@ -80,6 +81,11 @@ class Groups:
             if writer is not None and writer != (side, entity, row.id):
                 return self._of.get(writer)
         return None
+
+    def _made(self, entity: str, side: SideName, row: Row) -> int:
+        """Return when a record was made."""
+        ticks = [held[0].tick for name in TRACED if (held := self._ledger.of(side, entity, row.id, name))]
+        return min(ticks, default=0)
 
     def _join(self, group: Group, side: SideName, row: Row) -> None:
         group.rows[side].append(row)

@@ -96,9 +96,20 @@ class Verdict:
                 raise Violation(f"I4: {group} is there more than once on one side")
             return  # a request that writes it died, or people themselves made it twice
         if shop and books:
+            self._not_revived(entity, group, {WP: shop[0], ERP: books[0]})
             self._values(entity, group, shop[0], books[0])
             return
         self._one_sided(entity, group, shop, books)
+
+    def _not_revived(self, entity: Entity, group: Group, rows: Mapping[SideName, Row]) -> None:
+        """Judge that what somebody deleted, and nobody typed anything into since, is there because a person said so."""
+        if entity.name in self.narrowed or self._is_resolved(group, "") or not self._deleted(group):
+            return
+        for side, row in rows.items():
+            for rule in entity.fields:
+                if _last_edit(self.ledger.of(side, entity.name, row.id, rule.name)) is not None:
+                    return
+        raise Violation(f"I3: {group} was deleted, and came back though nobody said so")
 
     def _one_sided(self, entity: Entity, group: Group, shop: list[Row], books: list[Row]) -> None:
         if not shop and not books:
@@ -222,6 +233,8 @@ class Verdict:
             if any(not self._gave_way(rule, held[side], wrote[side], history[side.other]) for side in overwritten):
                 raise Violation(f"I3: {where}: a person is asked, yet a value was overwritten: {wrote}")
             return
+        if not wrote:
+            return  # both were made by the bridge, of one that is gone
         if final not in wrote.values():
             raise Violation(f"I3: {where}: the last edits were {wrote}")
         wanted = self._must_win(rule, history, last)

@@ -25,7 +25,7 @@ class LinkState(StrEnum):
     TOMBSTONED = "tombstoned"
     """Done with; its ids are kept so that neither record is taken for a new one."""
     RETIRED = "retired"
-    """Gone on both sides: what comes back on one comes back on the other."""
+    """Gone on both sides, or gone before the other side's was made: what comes back on one comes to the other."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Link:
     def on(self, side: SideName) -> str:
         """Return the id on one side; empty where there is none."""
         return self.wordpress if side is SideName.WORDPRESS else self.erpnext
+
+    @property
+    def lacks_one(self) -> bool:
+        """Whether one side's record is still to be made."""
+        return self.state is not LinkState.TOMBSTONED and not (self.wordpress and self.erpnext)
 
     def completed(self, side: SideName, id_: str, created: str = "") -> Link:
         """Return the link with the record that was made for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,7 @@ class Intended:
         across: what the other side held in these fields when this was decided.
         since: when it was intended, in milliseconds.
         state: what is known of it.
+        earlier: what the same creation was asked with before, latest first: an earlier request may be what made it.
     """
 
     token: str
@@ -48,6 +50,7 @@ class Intended:
     across: Fields
     since: int
     state: OperationState = OperationState.INTENDED
+    earlier: tuple[Fields, ...] = ()
 
 
 class Operations:
@@ -72,6 +75,7 @@ class Operations:
                 "across": written_fields(one.across),
                 "state": str(one.state),
                 "since": one.since,
+                "earlier": json.dumps([written_fields(fields) for fields in one.earlier]),
             }
             for one in operations
         ]
@@ -95,6 +99,7 @@ class Operations:
                         read_fields(row.across),
                         row.since,
                         OperationState(row.state),
+                        tuple(read_fields(fields) for fields in json.loads(row.earlier)),
                     )
                 )
         return found

@@ -138,6 +138,8 @@ operation = Table(
     Column("across", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("since", BigInteger, nullable=False),
+    # What the same creation was asked with before, each time with something else.
+    Column("earlier", Text, nullable=False, server_default="[]"),
     UniqueConstraint("link", "side"),
     Index(None, "pairing", "side", "record"),
 )

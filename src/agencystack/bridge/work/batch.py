@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agencystack.bridge.entity import Entity
 from agencystack.bridge.merge import Base, Contested
 from agencystack.bridge.plan import Plan
-from agencystack.bridge.record import Observed, SideName, Value
+from agencystack.bridge.record import Observed, SideName, Value, same
 from agencystack.bridge.store.conflicts import Conflict
 from agencystack.bridge.store.dead import DeadLetter
 from agencystack.bridge.store.inbox import Hint
@@ -104,6 +104,11 @@ class Key:
         if self.link is not None:
             return {side: self.link.on(side) for side in SideName if self.link.on(side)}
         return {self.hints[0].side: self.hints[0].record}
+
+    def agree(self, name: str) -> bool:
+        """Tell whether both sides, which were seen, hold the same in a field."""
+        wordpress, erpnext = (self.merged[side].fields.get(name) for side in SideName)
+        return same(wordpress, erpnext)
 
     def end(self, again: Again | None = None) -> None:
         """Do nothing more about it in this batch."""

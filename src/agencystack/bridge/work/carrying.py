@@ -51,7 +51,14 @@ class Effect:
             fields=self.intent.fields,
             across=self.intent.across,
             since=now,
+            earlier=self.earlier,
         )
+
+    @property
+    def earlier(self) -> tuple[Fields, ...]:
+        """What the same creation was asked with before, where that was something else."""
+        before = [fields for one in self.key.undone for fields in (one.fields, *one.earlier)]
+        return tuple(fields for fields in before if dict(fields) != dict(self.intent.fields))
 
 
 @dataclass

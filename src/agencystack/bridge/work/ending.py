@@ -61,8 +61,15 @@ class Ends:
             self._finish(key, effects, {one.intent.side: carried.outcomes[one.operation.token] for one in effects})
 
     def _drop(self, key: Key) -> None:
-        """Forget a link whose second record was never made, and whose first is gone."""
-        self.dropped.append(key.pair.id)
+        """Forget a link whose second record was never made, and whose first is gone.
+
+        One that was asked for and not found may still be made, by whoever stood still just before asking: the link
+        stays then, so that such a record is known for what it is.
+        """
+        if key.undone:
+            self.links.append(replace(key.pair, state=LinkState.RETIRED))
+        elif key.pair.state is LinkState.PROVISIONAL:
+            self.dropped.append(key.pair.id)
         self.revived += [(key.name, side) for side in key.letters]
         key.end()
 
@@ -102,10 +109,13 @@ class Ends:
         key.end(max(again, key=lambda one: one.delay) if again else None)
 
     def _checked(self, key: Key, effect: Effect, outcome: Outcome) -> Outcome:
-        """Return an outcome as it counts: a creation must say what it made, and not what another link has."""
+        """Return an outcome as it counts: a creation must say what it made, and not what another link has.
+
+        One that was asked with something else before is looked up: an earlier request may be what made the record.
+        """
         if effect.intent.action is not Action.CREATE or outcome.result is not Result.DONE:
             return outcome
-        if outcome.observed is None:
+        if outcome.observed is None or effect.earlier:
             return replace(outcome, result=Result.UNKNOWN)
         id_ = outcome.observed.id
         if self._taken.get((effect.intent.side, key.entity.name, id_), key.name) != key.name:
@@ -200,13 +210,14 @@ class Ends:
         return all(side in back or seen.presence is Presence.PRESENT for side, seen in key.seen.items())
 
     def _solve(self, key: Key, done: Mapping[SideName, Intent]) -> None:
-        """Close the conflicts whose decision has been carried out."""
+        """Close the conflicts whose decision has been carried out; what may not be written now waits until it may."""
         for one in key.conflicts:
             if one.field in key.decided:
                 writers = [
                     intent for intent in key.planned.intents if one.field in intent.fields or one.field == RECORD
                 ]
-                if all(intent.side in done for intent in writers):
+                carried = all(intent.side in done for intent in writers)
+                if carried and (writers or one.field == RECORD or key.agree(one.field)):
                     self.solved.append(one.id)
 
     def _revive(self, key: Key, done: Mapping[SideName, Intent]) -> None:

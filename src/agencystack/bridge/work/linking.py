@@ -62,7 +62,7 @@ def link_all(context: Context, batch: Batch) -> None:
 def _unmade(key: Key) -> bool:
     """Tell whether a pair's second record was not made: refused, or waiting. People may have made it meanwhile."""
     link = key.link
-    if link is None or link.state is not LinkState.PROVISIONAL or key.operations:
+    if link is None or not link.lacks_one or key.operations:
         return False
     return all(key.seen[side].presence is Presence.PRESENT for side in key.ids() if side in key.seen)
 

@@ -20,7 +20,7 @@ from agencystack.bridge.work.batch import Again, Batch, Key
 from agencystack.bridge.work.brake import FEW, FEW_SOLD_OUT, braked, sold_out, waits_for
 from agencystack.bridge.work.context import LONGEST_PAUSE, SECOND, Context
 from agencystack.bridge.work.references import Known, addressed, linked, links_in, named
-from agencystack.bridge.work.settling import contested, settle_updates
+from agencystack.bridge.work.settling import contested, settle_requests, settle_updates
 from agencystack.bridge.work.trouble import letter
 
 UNSOLVED = 12
@@ -103,6 +103,7 @@ def _resolve(context: Context, transaction: Transaction, key: Key, planned: Plan
             _park(context, transaction, key, side, resolved, planned)
             return
         key.merged[side] = resolved
+    settle_requests(key)
     settle_updates(key)
     key.contested = contested(key)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agencystack.bridge.merge import Agreed, Contested
-from agencystack.bridge.record import SideName, Value, same
+from agencystack.bridge.record import Fields, SideName, Value, same
 from agencystack.bridge.side import Action
 from agencystack.bridge.store.audits import Event
 from agencystack.bridge.store.conflicts import ConflictKind
 from agencystack.bridge.store.inbox import record_key
-from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.operations import Intended
 from agencystack.bridge.work.batch import Again, Batch, Key
 from agencystack.bridge.work.context import SECOND, Context
@@ -29,6 +28,23 @@ def settle_creations(context: Context, batch: Batch) -> None:
                 asked.setdefault(one.entity, []).append((key, one))
         for entity, creations in asked.items():
             _settle(context, batch, side, entity, creations)
+
+
+def settle_requests(key: Key) -> None:
+    """Take as agreed what the request was sent with that made a record, where several were.
+
+    A worker that stood still may send an earlier one after a later was looked for in vain: what the record shows most
+    of tells which it was.
+    """
+    for one in key.operations:
+        if one.action is Action.CREATE and one.earlier and one.side in key.merged:
+            now = key.merged[one.side].fields
+            made = max((one.fields, *one.earlier), key=lambda sent: _alike(now, sent))
+            key.base = {name: Agreed(value, value) for name, value in made.items()}
+
+
+def _alike(now: Fields, sent: Fields) -> int:
+    return sum(same(now[name], sent.get(name)) for name in now)
 
 
 def settle_updates(key: Key) -> None:
@@ -97,7 +113,7 @@ def _agreed(side: SideName, here: Value, across: Value) -> Agreed:
 def _creation(key: Key, side: SideName) -> Intended | None:
     """Return the creation that may have made a key's missing record, though it is said that it did not happen."""
     link = key.link
-    if link is None or link.state is not LinkState.PROVISIONAL or link.on(side) or not link.on(side.other):
+    if link is None or not link.lacks_one or link.on(side) or not link.on(side.other):
         return None
     for one in key.operations:
         if one.side is side and one.action is Action.CREATE:
@@ -142,11 +158,12 @@ def _record(
             # What was sent is what both shared at that moment: an edit since then, on either side, is an edit.
             key.base = {name: _agreed(side, value, one.across.get(name, value)) for name, value in one.fields.items()}
             key.stored = key.base
-            key.operations = [other for other in key.operations if other.token != one.token]
+            if not one.earlier:  # else it is known only from what it holds which request made it
+                key.operations = [other for other in key.operations if other.token != one.token]
         done = [(key, one, id_) for key, one, id_ in happened if not key.settled]
         transaction.links.save([key.link for key, _, _ in done if key.link], now)
         transaction.bases.save({key.name: key.base for key, _, _ in done})
-        transaction.operations.remove([one.token for _, one, _ in done])
+        transaction.operations.remove([one.token for _, one, _ in done if not one.earlier])
         transaction.audits.add(
             [Event(entity, side, id_, "create", key.name, tuple(one.fields), one.token) for key, one, id_ in done],
             now,
