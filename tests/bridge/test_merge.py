@@ -157,9 +157,9 @@ def test_a_decision_is_written_where_it_is_not_yet() -> None:
     assert decided(field(policy=Policy.ASK), ("a", "a"), "b", "c", said={"name": "c"}).to_erpnext == {}
 
 
-def test_a_decision_that_may_not_be_written_leaves_both_as_they_are() -> None:
+def test_a_decision_that_may_not_be_written_waits_until_it_may() -> None:
     merged = decided(field(direction=TO_E, policy=Policy.ASK), ("a", "a"), "b", "c", said={"name": "c"})
-    assert (merged.to_wordpress, merged.to_erpnext, merged.agreed) == ({}, {}, {"name": Agreed("b", "c")})
+    assert merged == Merge()
 
 
 GONE = Observed("2", presence=Presence.GONE)

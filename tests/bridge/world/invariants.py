@@ -148,6 +148,8 @@ class Verdict:
                     or rule.name not in EDITABLE[entity.name]
                 ):
                     continue
+                if self._is_resolved(group, rule.name) and fold(there[0].values.get(rule.name)) != edit.value:
+                    continue  # a person had decided for the other side's value
                 if all(one.value != edit.value for one in told) and not self._was_beaten(rule, edit, told):
                     raise Violation(f"I3: {group} was deleted on {side}, and with it {rule.name} {edit.value!r}")
 
