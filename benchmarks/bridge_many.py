@@ -30,11 +30,12 @@ from agencystack.bridge.entities.catalogue import (
 from agencystack.bridge.record import SideName
 from agencystack.bridge.sides.erpnext.app import AppCalls, AppDocuments
 from agencystack.bridge.sides.erpnext.exchange import Exchange
-from agencystack.bridge.sides.erpnext.side import AppChanges, ErpNextSide
+from agencystack.bridge.sides.erpnext.side import ErpNextSide
+from agencystack.bridge.sides.outbox import OutboxChanges
 from agencystack.bridge.sides.wordpress.calls import PluginCalls
 from agencystack.bridge.sides.wordpress.plugin import PluginRecords
 from agencystack.bridge.sides.wordpress.records import Kind
-from agencystack.bridge.sides.wordpress.side import PluginChanges, WordPressSide
+from agencystack.bridge.sides.wordpress.side import WordPressSide
 from agencystack.bridge.signing import SigningKey
 from agencystack.bridge.store import Store
 from agencystack.components.woocommerce import RestApi
@@ -225,10 +226,10 @@ def _sides(
     records, documents, shared = PluginRecords(plugin), AppDocuments(app), sharing("product")
     sides = {
         SideName.WORDPRESS: WordPressSide(
-            forms_for_wordpress(records, shared, ShopPlace(PAIRING)), PluginChanges(plugin)
+            forms_for_wordpress(records, shared, ShopPlace(PAIRING)), OutboxChanges(plugin)
         ),
         SideName.ERPNEXT: ErpNextSide(
-            forms_for_erpnext(documents, shared, ErpNextPlace(PAIRING, "http://erp.localhost")), AppChanges(app)
+            forms_for_erpnext(documents, shared, ErpNextPlace(PAIRING, "http://erp.localhost")), OutboxChanges(app)
         ),
     }
     try:

@@ -131,7 +131,7 @@ def _running(program: Path, config: Path, folder: Path) -> Iterator[str]:
     port = ensure_ports(folder / "ports.json", ["alloy"])["alloy"]
     url = f"http://{LOOPBACK}:{port}"
     listen = f"--server.http.listen-addr={LOOPBACK}:{port}"
-    command = [program, "run", listen, f"--storage.path={folder / 'data'}", "--disable-reporting", config]
+    command = [str(program), "run", listen, f"--storage.path={folder / 'data'}", "--disable-reporting", str(config)]
     environment = os.environ | {"GOMAXPROCS": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         try:
