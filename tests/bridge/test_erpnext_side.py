@@ -631,3 +631,32 @@ def test_cookies_of_a_guest_are_not_sent_back() -> None:
     for _ in range(2):
         assert exchange.send("GET", "/api/resource/Item").done
     assert sent == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("address", "proxy"),
+    [("https://erp.example", "http://proxy.example:3128"), ("https://erp.internal:8000", None), ("http://a", None)],
+)
+def test_the_proxy_that_the_environment_names_is_used(
+    address: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,.internal")
+    taken: list[object] = []
+    monkeypatch.setattr(httpx, "HTTPTransport", lambda **given: taken.append(given["proxy"]))
+    Exchange(WHERE, address)
+    assert taken == [proxy]
+
+
+def test_no_cookie_is_sent_back() -> None:
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx.Response(200, json={"data": {}}, headers={"Set-Cookie": "sid=Guest; Path=/"})
+
+    exchange = Exchange(WHERE, "http://erp.localhost", transport=httpx.MockTransport(answer))
+    assert [exchange.send("GET", "/a").status, exchange.send("GET", "/a").status] == [200, 200]
+    assert sent == [None, None]
