@@ -648,15 +648,3 @@ def test_the_proxy_that_the_environment_names_is_used(
     monkeypatch.setattr(httpx, "HTTPTransport", lambda **given: taken.append(given["proxy"]))
     Exchange(WHERE, address)
     assert taken == [proxy]
-
-
-def test_no_cookie_is_sent_back() -> None:
-    sent: list[str | None] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(request.headers.get("cookie"))
-        return httpx.Response(200, json={"data": {}}, headers={"Set-Cookie": "sid=Guest; Path=/"})
-
-    exchange = Exchange(WHERE, "http://erp.localhost", transport=httpx.MockTransport(answer))
-    assert [exchange.send("GET", "/a").status, exchange.send("GET", "/a").status] == [200, 200]
-    assert sent == [None, None]
