@@ -36,6 +36,9 @@ ONCE_BROKEN_SEEDS = {
     628619494088: "not the bridge: what a person had brought back, and nobody typed into, counted as lost",
     628619500925: "not the bridge: the copy of what somebody typed into a copy was not known as one",
     732674003305: "not the bridge: what a person had decided against counted as deleted",
+    834393290427: "what could not be brought back was not made anew, where nobody hinted at what was left of it",
+    834393290774: "a refusal let it be forgotten that an earlier request for the same might still arrive",
+    834393296415: "the first of these again",
 }
 """Seeds whose histories broke an invariant when they were found, and why."""
 ONCE_BROKEN = {

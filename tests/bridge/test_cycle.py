@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from agencystack.bridge.bridge import Bridge
 from agencystack.bridge.entity import Deletion, Direction, Field
 from agencystack.bridge.record import Presence, Ref, SideName
 from agencystack.bridge.settings import EntitySharing
-from agencystack.bridge.side import Outcome, Result
+from agencystack.bridge.side import Operation, Outcome, Result
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.pairings import PairingState
@@ -388,6 +389,65 @@ def test_gone_here_and_edited_there_is_a_conflict(world: World) -> None:
     world.settle()
     assert world.wc.here()[w]["name"] == "Ada L."
     assert world.bridge.conflicts() == []
+
+
+def test_what_cannot_be_brought_back_is_made_anew_wherever_the_deletion_was_seen(world: World) -> None:
+    w = world.wc.make(**world.customer(name="Ada"))
+    world.settle()
+    (e,) = world.ec.here()
+    world.wc.bin(w)
+    world.ec.edit(e, silently=True, name="Ada L.")
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    world.w.faults["update", "customer"] = Outcome("", Result.REFUSED, message="it is gone for good")
+    world.bridge.resolve(conflict.id, "erpnext", by="ann")
+    world.settle()
+    assert [row["name"] for row in world.wc.here().values()] == ["Ada L."]
+    assert world.bridge.conflicts() == []
+
+
+class Late:
+    """A creation in ERPNext that stood still before it was sent, while another worker looked for it in vain."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        world.e.faults["create", "customer"] = Outcome("", Result.UNKNOWN, message="did not happen")
+        self._sent = world.ec.apply
+        world.ec.apply = self._kept  # type: ignore[method-assign]
+
+    def _kept(self, operations: Sequence[Operation]) -> Mapping[str, Outcome]:
+        (self._operation,) = operations
+        self._world.ec.apply = self._sent  # type: ignore[method-assign]
+        return self._sent(operations)
+
+    def arrives(self) -> None:
+        """Let it be sent now."""
+        self._world.ec.apply([self._operation])
+
+
+@pytest.mark.parametrize("then", [Result.UNKNOWN, Result.REFUSED, Result.LATER])
+def test_what_a_late_request_made_is_no_edit_of_what_a_later_one_says(world: World, then: Result) -> None:
+    late = Late(world)
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.bridge.run()
+    world.clock.wait(60)
+    world.wc.edit(w, name="Ada L.")
+    world.e.faults["create", "customer"] = Outcome("", then, message="did not happen")
+    world.bridge.run()
+    late.arrives()
+    world.settle()
+    assert [row["name"] for row in (*world.wc.here().values(), *world.ec.here().values())] == ["Ada L.", "Ada L."]
+
+
+def test_what_a_late_request_made_of_a_record_that_is_gone_is_no_new_record(world: World) -> None:
+    late = Late(world)
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.bridge.run()
+    world.wc.bin(w)
+    world.settle()
+    late.arrives()
+    world.settle()
+    assert (world.wc.here(), world.ec.here()) == ({}, {})
 
 
 BACK = ["at once", "puts it off", "does not say", "was gone for good"]

@@ -22,12 +22,12 @@ class Books(Installation):
         """Return the next name of a series."""
         return f"{entity.upper()[:3]}-{super().new_id(entity)}"
 
-    def refuses(self, entity: str, values: Mapping[str, Value]) -> str:
-        """Return why values are not taken; empty where they are."""
+    def refuses(self, entity: str, values: Mapping[str, Value], own: str = "") -> str:
+        """Return why values are not taken (by the record of that id, if any); empty where they are."""
         name = values.get("name")
         if entity == "customer" and isinstance(name, str) and "<" in name:
             return "NameError: a name must not contain < or >"
-        return super().refuses(entity, values)
+        return super().refuses(entity, values, own)
 
     def sellable(self, product: str) -> int:
         """Return what may be sold: what is there less what submitted orders reserve."""

@@ -114,11 +114,11 @@ class Installation:
         """Return what a creation of ours made."""
         return next((one for one in self.rows(entity).values() if one.token == token and not one.hidden), None)
 
-    def taken_by_other(self, entity: str, values: Mapping[str, Value], names: frozenset[str]) -> str:
+    def taken_by_other(self, entity: str, values: Mapping[str, Value], names: frozenset[str], own: str = "") -> str:
         """Return which of the values that must be unique another record has already; empty when none."""
         for name in names & values.keys():
             wanted = str(self.stored(entity, name, values[name])).casefold()
-            rows = self.rows(entity).values()
+            rows = [one for one in self.rows(entity).values() if one.id != own]
             if any(str(one.values.get(name)).casefold() == wanted for one in rows if one.state != "deleted"):
                 return name
         return ""
@@ -202,9 +202,9 @@ class Installation:
 
     # The outbox. --------------------------------------------------------------------------------------------------
 
-    def refuses(self, entity: str, values: Mapping[str, Value]) -> str:
-        """Return why values are not taken; empty where they are."""
-        name = self.taken_by_other(entity, values, self.unique)
+    def refuses(self, entity: str, values: Mapping[str, Value], own: str = "") -> str:
+        """Return why values are not taken (by the record of that id, if any); empty where they are."""
+        name = self.taken_by_other(entity, values, self.unique, own)
         return f"another {entity} has that {name}" if name else ""
 
     def mark(self, entity: str, record: str) -> None:

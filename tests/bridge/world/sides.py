@@ -197,7 +197,7 @@ class WorldForm:
 
     def refusal(self, operation: Operation) -> str:
         """Return why the product refuses; empty where it does not."""
-        return self.home.refuses(self.entity, operation.fields)
+        return self.home.refuses(self.entity, operation.fields, operation.id)
 
     def unchanged(self, row: Row | None, operation: Operation) -> bool:
         """Tell whether a record is what the operation expects."""

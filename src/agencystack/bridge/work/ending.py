@@ -50,6 +50,7 @@ class Ends:
         self.solved: list[int] = []
         self.events: list[Event] = []
         self.awake: set[str] = set()
+        self.anew: list[tuple[SideName, str, str]] = []
 
     def end(self, key: Key, effects: Sequence[Effect], carried: Carried) -> None:
         """End one key."""
@@ -126,7 +127,9 @@ class Ends:
     def _outcome(self, key: Key, effect: Effect, outcome: Outcome) -> Again | None:
         """Note one outcome; returns when to look again, if that is what it means."""
         side, token = effect.intent.side, effect.operation.token
-        (self.unknown if outcome.result is Result.UNKNOWN else self.known).append(token)
+        # Whatever this request came to, an earlier one for the same may still arrive.
+        open_ = outcome.result is Result.UNKNOWN or (effect.key.undone and outcome.result is not Result.DONE)
+        (self.unknown if open_ else self.known).append(token)
         match outcome.result:
             case Result.DONE:
                 return self._done(key, effect, outcome)
@@ -187,6 +190,8 @@ class Ends:
         key.link = key.pair.alone(side.other, self._context.token())
         key.base = {}
         self.buried.append(key.pair.id)
+        # What was hinted at may be the record that is gone, which is nobody's any more.
+        self.anew.append((side.other, key.entity.name, key.pair.on(side.other)))
         return Again("it is made anew")
 
     def _link(self, key: Key, link: Link, done: Mapping[SideName, Intent]) -> Link:

@@ -37,8 +37,8 @@ def record_plans(context: Context, batch: Batch, planned: Planned, wanted: Seque
         transaction.bases.save({key.name: key.base for key in settled})
         for key in settled:
             key.stored = key.base
-        stale = [one.token for key in batch.working() for one in (*key.operations, *key.undone)]
-        transaction.operations.remove(stale)
+        # Creations that did not happen stay until they are asked for again: an earlier request may still arrive.
+        transaction.operations.remove([one.token for key in batch.working() for one in key.operations])
         transaction.operations.add([one.intended(now) for one in wanted])
         _save_conflicts(transaction, batch, now)
         transaction.dead.record(planned.letters, now)
@@ -76,6 +76,8 @@ def record_outcomes(context: Context, batch: Batch, known: Known, wanted: Sequen
         transaction.conflicts.close(ends.solved)
         transaction.audits.add(ends.events, now)
         follow(context, transaction, batch)
+        for side, entity, id_ in ends.anew:
+            transaction.inbox.add(side, [(entity, id_)], "made anew", now)
         transaction.inbox.wake(ends.awake, now)  # after following: what waits may have begun to in this very batch
 
 
