@@ -118,6 +118,21 @@ def test_a_conflict_waits_for_a_person_and_is_carried_out(world: World) -> None:
     assert (world.wc.here()[w]["note"], world.ec.here()[e]["note"], world.bridge.conflicts()) == ("E", "E", [])
 
 
+def test_a_conflict_of_references_is_told_as_people_read_it(world: World) -> None:
+    ids = [world.wc.make(**world.customer(name=name)) for name in ("Ada", "Bob", "Cyd")]
+    world.settle()
+    in_books = {row["name"]: id_ for id_, row in world.ec.here().items()}
+    world.wc.edit(ids[0], note=Ref("customer", ids[1]))
+    world.ec.edit(in_books["Ada"], note=Ref("customer", in_books["Cyd"]))
+    world.settle()
+    (conflict,) = world.bridge.conflicts()
+    assert (conflict.wordpress, conflict.erpnext) == (f"customer {ids[1]}", f"customer {in_books['Cyd']}")
+    assert world.bridge.history(W, ids[0]).conflicts == (conflict,)
+    world.bridge.resolve(conflict.id, "erpnext", by="ann")
+    world.settle()
+    assert world.wc.here()[ids[0]]["note"] == Ref("customer", ids[2])
+
+
 def test_a_decision_on_other_values_than_there_are_now_is_asked_again(world: World) -> None:
     w = world.wc.make(**world.customer(name="Ada", note="old"))
     world.settle()

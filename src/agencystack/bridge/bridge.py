@@ -29,7 +29,7 @@ from agencystack.bridge.work.narrowing import Narrowings, look_again, narrowed, 
 from agencystack.bridge.work.polling import poll
 from agencystack.bridge.work.previewing import Preview, preview
 from agencystack.bridge.work.reconciling import Reconciled, reconcile
-from agencystack.bridge.work.telling import Status, Story, history, status
+from agencystack.bridge.work.telling import Status, Story, conflicts, history, status
 
 BATCH = 100
 DAY = 24 * 3600 * SECOND
@@ -167,9 +167,8 @@ class Bridge:
     # Deciding. ----------------------------------------------------------------------------------------------------
 
     def conflicts(self, *, after: int = 0, limit: int = 100) -> list[Conflict]:
-        """Return what waits for a person, oldest first."""
-        with self._reading() as transaction:
-            return transaction.conflicts.list(after=after, limit=limit)
+        """Return what waits for a person, oldest first, as people read it."""
+        return conflicts(self.context, after, limit)
 
     def resolve(self, conflict: int, choice: str = "", *, value: Value = None, by: str = "") -> None:
         """Decide a conflict.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agencystack.bridge.record import SideName
 from agencystack.bridge.store.aliases import alias
@@ -15,8 +15,10 @@ from agencystack.bridge.store.inbox import Hint, record_key
 from agencystack.bridge.store.links import Link, LinkState
 from agencystack.bridge.store.operations import Intended
 from agencystack.bridge.store.pairings import Pairing
+from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.narrowing import Narrowings, narrowings
+from agencystack.bridge.work.references import Known, links_in, readable
 
 HOUR = 3_600_000
 WRITES = ("create", "update", "retire")
@@ -97,6 +99,25 @@ def status(context: Context) -> Status:
         )
 
 
+def conflicts(context: Context, after: int, limit: int) -> list[Conflict]:
+    """Return what waits for a person, oldest first, as people read it: references by entity and id."""
+    with context.store.reading(context.pairing) as transaction:
+        return _readable(transaction, transaction.conflicts.list(after=after, limit=limit))
+
+
+def _readable(transaction: Transaction, found: Sequence[Conflict]) -> list[Conflict]:
+    known = Known()
+    known.load(transaction, (), {link for one in found for link in links_in({"": one.wordpress, " ": one.erpnext})})
+    return [
+        replace(
+            one,
+            wordpress=readable(one.wordpress, SideName.WORDPRESS, known),
+            erpnext=readable(one.erpnext, SideName.ERPNEXT, known),
+        )
+        for one in found
+    ]
+
+
 def history(context: Context, side: SideName, record: str) -> Story:
     """Return all that is known of one record, by its id on one side."""
     with context.store.reading(context.pairing) as transaction:
@@ -110,12 +131,12 @@ def history(context: Context, side: SideName, record: str) -> Story:
         for link in links:
             if link.on(side.other):
                 hints += transaction.inbox.of_records(side.other, link.entity, [link.on(side.other)])
-        conflicts = transaction.conflicts.of_subjects(subjects)
+        conflicts = [one for some in transaction.conflicts.of_subjects(subjects).values() for one in some]
         operations = transaction.operations.of_links(link.id for link in links)
         return Story(
             links=tuple(links),
             events=tuple(sorted(events, key=lambda event: event.id)),
-            conflicts=tuple(one for some in conflicts.values() for one in some),
+            conflicts=tuple(_readable(transaction, conflicts)),
             letters=tuple(transaction.dead.of_subjects(subjects).values()),
             hints=tuple(hints),
             operations=tuple(one for some in operations.values() for one in some),
