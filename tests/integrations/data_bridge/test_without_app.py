@@ -9,7 +9,9 @@ import pytest
 
 from agencystack.bridge.record import SideName
 from agencystack.components.erpnext.without_app import fields_for, roles_for
+from agencystack.engine.integration import Evidence
 from agencystack.engine.planning import Status
+from agencystack.integrations.data_bridge.proofs import SidesAnswer
 from agencystack.sandbox.erpnext.connector import part
 from agencystack.testing import Installation
 from tests.integrations.data_bridge.bench import BridgeBench
@@ -81,6 +83,23 @@ def test_a_key_somebody_else_made_is_replaced_and_reaches_the_workers(
     assert installed.integrate().status is Status.APPLIED
     assert bench.place.keyring.needed("acme", SideName.ERPNEXT).user == "somebodys"
     assert all(proof.ok for proof in installed.verify())
+
+
+def test_rotate_gives_the_user_another_key(
+    bench: BridgeBench, installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed.integrate()
+    before = bench.place.keyring.needed("acme", SideName.ERPNEXT)
+    assert installed.rotate().status is Status.APPLIED
+    after = bench.place.keyring.needed("acme", SideName.ERPNEXT)
+    assert after.password != before.password
+    assert (user(bench) or {})["api_key"] == after.user
+    assert installed.plan().changes == []
+    with monkeypatch.context() as patch:
+        patch.setattr(SidesAnswer, "run", lambda _: Evidence(False, {}, "one side is silent"))
+        assert installed.rotate().status is Status.UNVERIFIED
+    assert installed.integrate().status is Status.APPLIED, "the key of before is void, and the new one stays"
+    assert (user(bench) or {})["api_key"] == bench.place.keyring.needed("acme", SideName.ERPNEXT).user
 
 
 def test_more_that_is_shared_takes_more_roles_and_fields(bench: BridgeBench, installed: Installation) -> None:

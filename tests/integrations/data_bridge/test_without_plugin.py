@@ -210,6 +210,17 @@ def test_a_role_somebody_gave_and_a_password_somebody_took_are_drift(
     assert installed.plan().changes == []
 
 
+def test_rotate_gives_the_user_another_password(bench: BridgeBench, installed: Installation) -> None:
+    installed.integrate()
+    before = bench.place.keyring.needed("acme", SideName.WORDPRESS).password
+    assert installed.rotate().status is Status.MANUAL
+    after = bench.place.keyring.needed("acme", SideName.WORDPRESS).password
+    assert after is not None
+    assert after != before
+    assert installed.plan().changes == []
+    test_a_record_goes_across_by_rest_and_back(bench, installed)
+
+
 def test_undo_takes_user_password_and_webhooks_away(bench: BridgeBench, installed: Installation) -> None:
     assert Wordpress(bench).webhooks() == {}
     before = bench.state()

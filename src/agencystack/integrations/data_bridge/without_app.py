@@ -45,6 +45,22 @@ class UserKey:
         """Forget them."""
         self._sealed.delete()
 
+    def exchange(self) -> Callable[[], None] | None:
+        """Ask for new ones at the next apply; return what takes that back, or None where there are none yet.
+
+        A product knows one at a time: once the new ones are made, those of before are void, and stay so.
+        """
+        before = self.get()
+        if before is None:
+            return None
+        self.forget()
+
+        def take_back() -> None:
+            if self.get() is None:
+                self.put(*before)
+
+        return take_back
+
 
 class BridgeUser(Resource):
     """The user the workers are: no System Manager, no more roles than what is shared needs.

@@ -175,8 +175,9 @@ class WordPressWithErpNext(Integration):
         return f"{links} links are forgotten, and all that was seen of their records"
 
     def rotate(self, site: Site) -> Callable[[], None] | None:
-        """Ask for new keys; both are good until the proof has passed."""
-        exchanged = [back for side in SideName if (back := shared_keys(site, side).exchange())]
+        """Ask for new keys, which are good beside the old until the proof has passed, and for users' new passwords."""
+        kept = [*(shared_keys(site, side) for side in SideName), user_key(site), rest_login(site).key]
+        exchanged = [back for one in kept if (back := one.exchange())]
         if not exchanged:
             return None
 
