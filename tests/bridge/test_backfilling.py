@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -67,6 +68,27 @@ def test_more_pages_than_are_walked_ahead_all_come_across(world: World, monkeypa
     told: list[int] = []
     progress = world.bridge.backfill("customer", W, lambda walked, _progress: told.append(walked))
     assert (progress.created, told) == (501, [200, 400, 501])
+
+
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_a_backfill_takes_the_time_a_client_says(
+    tmp_path: Path, side_by_side: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, writes_per_minute=300)
+    filled(world, 120, side_by_side=side_by_side)
+    began, lock, slept = world.clock.now, threading.Lock(), [0.0]
+
+    def sleep(seconds: float) -> None:
+        with lock:  # lanes wait beside each other: the time passes once
+            until = world.clock.now + timedelta(seconds=seconds)
+        with lock:
+            slept[0] += seconds
+            world.clock.now = max(world.clock.now, until)
+
+    monkeypatch.setattr(backfilling.time, "sleep", sleep)
+    assert world.bridge.backfill("customer", W).created == 120
+    assert 20 <= (world.clock.now - began).total_seconds() < 40
+    assert slept[0] >= 20
 
 
 @pytest.mark.parametrize("side_by_side", [True, False])

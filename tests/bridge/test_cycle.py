@@ -16,6 +16,7 @@ from agencystack.bridge.side import Operation, Outcome, Result
 from agencystack.bridge.store import Store
 from agencystack.bridge.store.links import LinkState
 from agencystack.bridge.store.pairings import PairingState
+from agencystack.bridge.store.sql import millis
 from agencystack.stack.errors import Unavailable
 from tests.bridge.fakes import ENTITIES, Chance, Clock, E, FakeSide, Killed, W, everything
 
@@ -550,6 +551,29 @@ def test_shelves_that_are_emptied_are_asked_about(
     world.bridge.run()
     assert {row["stock"] for row in world.wc.here().values()} == ({before} if held else {after})
     assert len(world.bridge.status().brakes) == held
+
+
+def test_no_more_is_written_than_a_client_says(tmp_path: Path) -> None:
+    world = World(tmp_path, writes_per_minute=60)
+    for number in range(25):
+        world.wc.make(**world.customer(name=f"C{number}"))
+    began, made = world.clock.now, []
+    for _ in range(3):
+        world.bridge.run()
+        due = world.bridge.next_due()
+        made.append((len(world.ec.here()), round((world.clock.now - began).total_seconds())))
+        world.clock.wait((due - world.clock.now).total_seconds() if due else 0)
+    assert made == [(10, 0), (20, 10), (25, 20)]
+
+
+def test_what_another_worker_has_taken_counts_as_written(tmp_path: Path) -> None:
+    world = World(tmp_path, writes_per_minute=60)
+    for number in range(25):
+        world.wc.make(**world.customer(name=f"C{number}"))
+    world.bridge.poll()
+    with world.store.writing("acme") as transaction:
+        assert len(transaction.inbox.claim("two", ["customer"], millis(world.clock()), 1 << 50, 7)) == 7
+    assert [world.bridge.step().looked_at for _ in range(2)] == [3, 0]
 
 
 def test_a_value_that_a_side_rewrites_does_not_flap(world: World) -> None:

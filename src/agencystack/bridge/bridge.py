@@ -26,6 +26,7 @@ from agencystack.bridge.work.backfilling import backfill
 from agencystack.bridge.work.context import SECOND, Context, utc_now
 from agencystack.bridge.work.cycle import Progress, pause, work
 from agencystack.bridge.work.narrowing import Narrowings, look_again, narrowed, narrowings
+from agencystack.bridge.work.pacing import full_until
 from agencystack.bridge.work.polling import poll
 from agencystack.bridge.work.previewing import Preview, preview
 from agencystack.bridge.work.reconciling import Reconciled, reconcile
@@ -119,7 +120,8 @@ class Bridge:
                 return None
             due = transaction.inbox.next_due(list(self.context.entities), self.context.worker)
             tripped = [one.until for one in transaction.breakers.all().values()]
-        return None if due is None else moment(max([due, *tripped]))
+            full = full_until(self.context, transaction)
+        return None if due is None else moment(max([due, full, *tripped]))
 
     # Looking at everything. ---------------------------------------------------------------------------------------
 

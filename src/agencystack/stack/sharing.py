@@ -190,6 +190,9 @@ class Sharing(StrictModel):
     roles: Names = Field(
         default=("customer",), description="Users of WordPress of no other role than these are customers."
     )
+    writes_per_minute: int | None = Field(
+        default=None, ge=6, description="About so many records are written a minute; default: what both sides take."
+    )
     brake_percent: int = Field(
         default=5, ge=0, le=100, description="A run that would remove more of the links asks first."
     )

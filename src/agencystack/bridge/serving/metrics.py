@@ -12,7 +12,8 @@ from agencystack.bridge.store import Store
 from agencystack.bridge.store.pairings import PairingState
 from agencystack.bridge.store.tables import pairing as pairings
 from agencystack.bridge.store.transaction import Transaction
-from agencystack.bridge.work.telling import HOUR, WRITES
+from agencystack.bridge.work.pacing import WRITES
+from agencystack.bridge.work.telling import HOUR
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFUSALS = ("refused",)
@@ -78,8 +79,8 @@ def _count(name: str, reading: Transaction, now: int) -> Count:
         conflicts=sum(reading.conflicts.counts().values()),
         dead=reading.dead.count(),
         undecided=_age(now, reading.conflicts.open_since(), reading.dead.since()),
-        written=reading.audits.count_since(now - HOUR, WRITES),
-        refused=reading.audits.count_since(now - HOUR, REFUSALS),
+        written=reading.audits.since(now - HOUR, WRITES)[0],
+        refused=reading.audits.since(now - HOUR, REFUSALS)[0],
     )
 
 

@@ -70,12 +70,13 @@ class Audits:
         rows = self._connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).all()
         return [_event(row) for row in reversed(rows)]
 
-    def count_since(self, when: int, events: Sequence[str]) -> int:
-        """Return how many of certain events happened since a time in milliseconds."""
-        query = select(func.count()).where(
+    def since(self, when: int, events: Sequence[str]) -> tuple[int, int]:
+        """Return how many of certain events happened since a time in milliseconds, and when the first of them did."""
+        query = select(func.count(), func.min(audit.c.at)).where(
             audit.c.pairing == self._pairing, audit.c.at >= when, audit.c.event.in_(events)
         )
-        return int(self._connection.execute(query).scalar_one())
+        count, first = self._connection.execute(query).one()
+        return int(count), int(first or 0)
 
     def prune(self, before: int) -> int:
         """Forget what happened before a time in milliseconds, and return how many events that were."""

@@ -130,6 +130,12 @@ class Inbox:
         )
         return sorted(map(_hint, self._connection.execute(taken)), key=lambda one: one.seq)
 
+    def taken(self, worker: str, now: int) -> int:
+        """Return how many hints other workers than this one work on."""
+        others = and_(inbox.c.claimed_until > now, inbox.c.claimed_by != worker)
+        query = select(func.count()).where(inbox.c.pairing == self._pairing, others)
+        return int(self._connection.execute(query).scalar_one())
+
     def of_records(self, side: SideName, entity: str, records: Iterable[str]) -> list[Hint]:
         """Return the hints there are at records."""
         found: list[Hint] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +12,7 @@ from agencystack.bridge.record import SideName
 from agencystack.bridge.side import Form
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.cycle import Progress, work
+from agencystack.bridge.work.pacing import full_until
 
 PAGE = 100
 LANES = 4
@@ -49,10 +51,21 @@ def backfill(
             walked, total = walked + seen, total + progress
         else:
             walked += walk.page()
-        while (progress := step()).looked_at:
+        while (progress := _patiently(context, step)).looked_at:
             total += progress
         told(walked, total)
     return total
+
+
+def _patiently(context: Context, step: Callable[[], Progress]) -> Progress:
+    """Take a step; where as much was written as may be for now, wait until it may go on."""
+    while not (progress := step()).looked_at:
+        with context.store.reading(context.pairing) as transaction:
+            full = full_until(context, transaction)
+        if not full:
+            break
+        time.sleep(max(0, full - context.now()) / 1000)
+    return progress
 
 
 class _Walk:
@@ -94,7 +107,7 @@ def _together(context: Context, walk: _Walk, lanes: int) -> tuple[int, Progress]
         own, total, more = replace(context, worker=f"{context.worker}/{number}"), Progress(), True
         while more:
             more = ready.get()
-            while (progress := work(own, TOGETHER, [walk.entity])).looked_at:
+            while (progress := _patiently(own, lambda: work(own, TOGETHER, [walk.entity]))).looked_at:
                 total += progress
         return total
 

@@ -10,6 +10,7 @@ from agencystack.bridge.store.links import Link
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.work.batch import Again, Batch, Key
 from agencystack.bridge.work.context import LEASE, Context
+from agencystack.bridge.work.pacing import room
 
 
 def claim(context: Context, limit: int, only: Sequence[str] = ()) -> Batch:
@@ -20,7 +21,8 @@ def claim(context: Context, limit: int, only: Sequence[str] = ()) -> Batch:
     now = context.now()
     until = now + LEASE
     with context.store.writing(context.pairing) as transaction:
-        hints = transaction.inbox.claim(context.worker, list(only or context.entities), now, until, limit)
+        most = room(context, transaction, limit)
+        hints = transaction.inbox.claim(context.worker, list(only or context.entities), now, until, most)
         if not hints:
             return Batch(0, until, [])
         keys = _keys(context, hints, _links(transaction, hints))

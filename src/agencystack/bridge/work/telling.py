@@ -18,10 +18,10 @@ from agencystack.bridge.store.pairings import Pairing
 from agencystack.bridge.store.transaction import Transaction
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.narrowing import Narrowings, narrowings
+from agencystack.bridge.work.pacing import WRITES
 from agencystack.bridge.work.references import Known, links_in, readable
 
 HOUR = 3_600_000
-WRITES = ("create", "update", "retire")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def status(context: Context) -> Status:
             conflicts=transaction.conflicts.counts(),
             dead=transaction.dead.count(),
             links=transaction.links.counts(),
-            written=transaction.audits.count_since(now - HOUR, WRITES),
+            written=transaction.audits.since(now - HOUR, WRITES)[0],
             breakers=tuple(one for one in transaction.breakers.all().values() if one.until > now),
             brakes=tuple(one for one in transaction.brakes.all().values() if one.state == "held"),
             narrowed=narrowings(transaction),

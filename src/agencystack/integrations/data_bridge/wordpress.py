@@ -176,8 +176,9 @@ class WordPressWithErpNext(Integration):
 
     def rotate(self, site: Site) -> Callable[[], None] | None:
         """Ask for new keys, which are good beside the old until the proof has passed, and for users' new passwords."""
-        kept = [*(shared_keys(site, side) for side in SideName), user_key(site), rest_login(site).key]
-        exchanged = [back for one in kept if (back := one.exchange())]
+        keys, users = [shared_keys(site, side) for side in SideName], [user_key(site), rest_login(site).key]
+        backs = [*(one.exchange() for one in keys), *(one.exchange() for one in users)]
+        exchanged = [back for back in backs if back is not None]
         if not exchanged:
             return None
 
