@@ -293,7 +293,8 @@ def test_the_audit_tells_a_record_in_order(store: Store) -> None:
             ("x", (), moment(5)),
         ]
         assert [one.event for one in transaction.audits.of_record(W, "12")] == ["create"]
-        assert transaction.audits.count_since(5, ["create"]) == 1
+        assert transaction.audits.since(5, ["create"]) == (1, 5)
+        assert transaction.audits.since(6, ["create"]) == (0, 0)
 
 
 def test_hundreds_of_rows_go_in_one_call(store: Store) -> None:
