@@ -441,6 +441,20 @@ class Late:
         self._world.ec.apply([self._operation])
 
 
+def test_what_was_asked_for_in_vain_is_forgotten_after_a_month(world: World) -> None:
+    Late(world)
+    w = world.wc.make(**world.customer(name="Ada", email="ada@example.com"))
+    world.bridge.run()
+    world.wc.bin(w)
+    world.settle()
+    kept = []
+    for days in (0, 29, 2):
+        world.clock.wait(days * 24 * 3600)
+        world.bridge.prune()
+        kept.append(world.bridge.status().unknown)
+    assert kept == [1, 1, 0]
+
+
 @pytest.mark.parametrize("then", [Result.UNKNOWN, Result.REFUSED, Result.LATER])
 def test_what_a_late_request_made_is_no_edit_of_what_a_later_one_says(world: World, then: Result) -> None:
     late = Late(world)

@@ -34,6 +34,8 @@ from agencystack.bridge.work.telling import Status, Story, conflicts, history, s
 
 BATCH = 100
 DAY = 24 * 3600 * SECOND
+LATE_DAYS = 30
+"""How long it is kept what a creation was asked with that never happened: it holds values."""
 AUDIT_DAYS = 400
 """How long the audit is kept: a year, and time to look at it."""
 
@@ -219,6 +221,7 @@ class Bridge:
     def prune(self, days: int = AUDIT_DAYS) -> int:
         """Forget what happened so many days ago, and return how many events that were."""
         with self._writing() as transaction:
+            transaction.operations.prune(self.context.now() - LATE_DAYS * DAY)
             return transaction.audits.prune(self.context.now() - days * DAY)
 
     def confirm_removals(self, entity: str, by: str) -> None:

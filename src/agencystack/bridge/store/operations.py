@@ -124,6 +124,11 @@ class Operations:
                 delete(operation).where(operation.c.pairing == self._pairing, operation.c.link.in_(some))
             )
 
+    def prune(self, before: int) -> None:
+        """Forget creations asked for before a time in milliseconds that never happened; their links' tokens stay."""
+        old = (operation.c.pairing == self._pairing, operation.c.action == Action.CREATE, operation.c.since < before)
+        self._connection.execute(delete(operation).where(*old))
+
     def count(self) -> int:
         """Return how many have no end yet."""
         query = select(func.count()).where(operation.c.pairing == self._pairing)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agencystack.bridge.plan import Intent
-from agencystack.bridge.record import Fields, LinkRef, SideName, digest
+from agencystack.bridge.record import Fields, LinkRef, SideName, digest, same
 from agencystack.bridge.side import Action, Operation, Outcome, Result
 from agencystack.bridge.store.operations import Intended
 from agencystack.bridge.work.batch import Batch, Key
@@ -58,7 +58,7 @@ class Effect:
     def earlier(self) -> tuple[Fields, ...]:
         """What the same creation was asked with before, where that was something else."""
         before = [fields for one in self.key.undone for fields in (one.fields, *one.earlier)]
-        return tuple(fields for fields in before if dict(fields) != dict(self.intent.fields))
+        return tuple(fields for fields in before if not same(dict(fields), dict(self.intent.fields)))
 
 
 @dataclass
