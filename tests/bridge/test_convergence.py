@@ -39,6 +39,7 @@ ONCE_BROKEN_SEEDS = {
     834393290427: "what could not be brought back was not made anew, where nobody hinted at what was left of it",
     834393290774: "a refusal let it be forgotten that an earlier request for the same might still arrive",
     834393296415: "the first of these again",
+    427198635108: "a creation asked for again was looked up, and what the product made of its values read as an edit",
 }
 """Seeds whose histories broke an invariant when they were found, and why."""
 ONCE_BROKEN = {

@@ -18,7 +18,7 @@ from agencystack.bridge.work.carrying import Carried, Effect
 from agencystack.bridge.work.context import Context
 from agencystack.bridge.work.observing import relevant
 from agencystack.bridge.work.references import Known, linked
-from agencystack.bridge.work.settling import IN_FLIGHT
+from agencystack.bridge.work.settling import IN_FLIGHT, most_alike
 from agencystack.bridge.work.trouble import letter
 
 AT_ONCE = 5
@@ -112,11 +112,12 @@ class Ends:
     def _checked(self, key: Key, effect: Effect, outcome: Outcome) -> Outcome:
         """Return an outcome as it counts: a creation must say what it made, and not what another link has.
 
-        One that was asked with something else before is looked up: an earlier request may be what made the record.
+        Where an earlier request, which asked for something else, made the record, it is looked up as that.
         """
         if effect.intent.action is not Action.CREATE or outcome.result is not Result.DONE:
             return outcome
-        if outcome.observed is None or effect.earlier:
+        asked = effect.intent.fields
+        if outcome.observed is None or most_alike(outcome.observed.fields, (asked, *effect.earlier)) is not asked:
             return replace(outcome, result=Result.UNKNOWN)
         id_ = outcome.observed.id
         if self._taken.get((effect.intent.side, key.entity.name, id_), key.name) != key.name:

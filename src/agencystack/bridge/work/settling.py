@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from agencystack.bridge.merge import Agreed, Contested
 from agencystack.bridge.record import Fields, SideName, Value, same
@@ -38,13 +38,13 @@ def settle_requests(key: Key) -> None:
     """
     for one in key.operations:
         if one.action is Action.CREATE and one.earlier and one.side in key.merged:
-            now = key.merged[one.side].fields
-            made = max((one.fields, *one.earlier), key=lambda sent: _alike(now, sent))
+            made = most_alike(key.merged[one.side].fields, (one.fields, *one.earlier))
             key.base = {name: Agreed(value, value) for name, value in made.items()}
 
 
-def _alike(now: Fields, sent: Fields) -> int:
-    return sum(same(now[name], sent.get(name)) for name in now)
+def most_alike(now: Fields, sent: Sequence[Fields]) -> Fields:
+    """Return what was sent of which a record shows most; the first where several are alike."""
+    return max(sent, key=lambda one: sum(same(now[name], one.get(name)) for name in now))
 
 
 def settle_updates(key: Key) -> None:
