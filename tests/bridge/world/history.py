@@ -98,6 +98,7 @@ EVENTS = {
 """What may happen, and how often."""
 
 FROM_WITHIN = (
+    "rename",
     "create",
     "edit",
     "meddle",
@@ -112,6 +113,9 @@ FROM_WITHIN = (
     "finish",
 )
 """What may happen in the middle of a worker's step."""
+
+WITH_RENAMES = 1 << 41
+"""Histories of these seeds and beyond rename documents, too; the others stay what they were before that could be."""
 
 _NAMES = [name for name, weight in EVENTS.items() for _ in range(weight)]
 
@@ -128,6 +132,11 @@ def setup(draw: Draw) -> Setup:
     return Setup(plugin=draw(4) != 3, app=draw(4) != 3, writes_on_read=draw(6) == 5, seed=draw(1 << 16))
 
 
+def seeds(first: int, count: int) -> list[int]:
+    """Return so many seeds from one on; in every eighth of their histories documents are renamed as well."""
+    return [seed + (WITH_RENAMES if seed % 8 == 7 else 0) for seed in range(first, first + count)]
+
+
 def history(seed: int, installed: Setup | None = None, more: Sequence[str] = ()) -> History:
     """Return the history of a seed.
 
@@ -138,6 +147,7 @@ def history(seed: int, installed: Setup | None = None, more: Sequence[str] = ())
     """
     chance = random.Random(seed)
     drawn = setup(chance.randrange)
+    more = more or (("rename",) if seed >= WITH_RENAMES else ())
     names = _NAMES + [name for name in more for _ in range(len(_NAMES) // 6)]
     events = tuple(event(chance.randrange, names) for _ in range(5 + chance.randrange(45)))
     return History(installed or drawn, events)

@@ -30,6 +30,8 @@ class Row:
         state: ``present``, ``half`` (a request is still writing it, or died), ``trash`` or ``deleted``.
         born: ``user`` or ``bridge``.
         hidden: its transaction is not committed yet: nobody else sees it.
+        former: ids it had before it was renamed.
+        edited: fields that people gave another value.
     """
 
     id: str
@@ -41,6 +43,13 @@ class Row:
     state: str = "present"
     born: str = "user"
     hidden: bool = False
+    former: list[str] = field(default_factory=list)
+    edited: set[str] = field(default_factory=set)
+
+    @property
+    def ids(self) -> set[str]:
+        """Every id it ever had."""
+        return {self.id, *self.former}
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class Installation:
         self.webhooks_enabled = True
         self.writes_on_read = False
         self.after_change: list[Callable[[], None]] = []
+        self.renames = False
 
     # Rows. --------------------------------------------------------------------------------------------------------
 
@@ -162,6 +172,22 @@ class Installation:
         """Take a record away: ``trash`` or ``deleted``."""
         row.state = how
         self.touched(entity, row, by_user=by_user)
+
+    def rename(self, entity: str, row: Row, new: str) -> None:
+        """Give a record another id, and write that wherever others name it; no time and no version changes."""
+        self.renames = True
+        old = row.id
+        row.former.append(old)
+        row.id = new
+        self.memory.rows[entity] = {one.id: one for one in self.rows(entity).values()}
+        self.ledger.rename(self.name, entity, old, new)
+        for others in self.memory.rows.values():
+            for one in others.values():
+                if one.values.get(entity) == old:
+                    one.values[entity] = new
+        self.mark(entity, old)
+        self.mark(entity, new)
+        self.changed()
 
     def _put(
         self,

@@ -163,6 +163,8 @@ class Verdict:
         row = group.alive(side)[0]
         for entity, name in _named(row):
             named = self.groups.of(side, entity, name)
+            if named is not None and self._is_asked(named, ""):
+                return True
             if named is None or not named.alive(side.other) or any(one.state == "half" for one in named.alive(side)):
                 return (
                     named is None
@@ -314,14 +316,14 @@ class Verdict:
 
     def _is_resolved(self, group: Group, name: str) -> bool:
         """Tell whether a person decided about a field of it, or about the record itself."""
-        ids = {side: {one.id for one in group.rows[side]} for side in SideName}
+        ids = {side: {id_ for one in group.rows[side] for id_ in one.ids} for side in SideName}
         return any(
             entity == group.entity and field in ("", name) and (wordpress in ids[WP] or erpnext in ids[ERP])
             for entity, field, wordpress, erpnext in self.resolved
         )
 
     def _is_asked(self, group: Group, name: str | None) -> bool:
-        ids = {side: {one.id for one in group.rows[side]} for side in SideName}
+        ids = {side: {id_ for one in group.rows[side] for id_ in one.ids} for side in SideName}
         return any(
             one.entity == group.entity
             and (name is None or one.field in ("", name))

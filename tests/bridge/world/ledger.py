@@ -72,6 +72,14 @@ class Ledger:
             self.writers.setdefault(entry.value, (side, entity, record))
         self.fields.setdefault((side, entity, record, name), []).append(entry)
 
+    def rename(self, side: SideName, entity: str, old: str, new: str) -> None:
+        """Note that a record has another id from now on."""
+        for place in [one for one in self.fields if one[:3] == (side, entity, old)]:
+            self.fields[side, entity, new, place[3]] = self.fields.pop(place)
+        for value, writer in self.writers.items():
+            if writer == (side, entity, old):
+                self.writers[value] = (side, entity, new)
+
     def of(self, side: SideName, entity: str, record: str, name: str) -> list[Held]:
         """Return what a field held, oldest first."""
         return self.fields.get((side, entity, record, name), [])

@@ -235,6 +235,9 @@ class Machine:
     def _on_delete(self, event: Event) -> None:
         self.people.delete(SIDES[event.a % 2], MAKEABLE[event.b % 3], event.c, for_good=event.a >= 4)
 
+    def _on_rename(self, event: Event) -> None:
+        self.people.rename(("customer", "page")[event.a % 2], event.b)
+
     def _on_order(self, event: Event) -> None:
         self.people.order(WP if event.a % 4 else ERP, event.a, event.b, event.c)
 

@@ -22,6 +22,8 @@ EDITABLE = {
     "product": ("name", "price"),
     "order": ("note",),
 }
+KNOWN_AGAIN = {"customer": 1, "page": 2}
+"""So many fields of a document may change beside its name: one that is half another one is a new one for the bridge."""
 FOLLOWING = {
     "pending": ("processing", "cancelled"),
     "processing": ("completed", "cancelled"),
@@ -101,6 +103,9 @@ class People:
         if row is None or row.state != "present" or not names:
             return
         name = names[which % len(names)]
+        if row.former and len(row.edited | {name}) > KNOWN_AGAIN[entity]:
+            return
+        row.edited.add(name)
         value = f"{self._number()}.50" if name == "price" else self.ledger.unique(which // len(names))
         self.unmarked |= silent
         home.update(entity, row, {name: value}, by_user=True, silent=silent, **self._notes(side, entity, row, name))
@@ -114,6 +119,12 @@ class People:
             row = _one_of(rows, pick)
             self.deleted.add((side, entity, row.id))
             self.at(side).retire(entity, row, "deleted" if for_good else "trash")
+
+    def rename(self, entity: str, pick: int) -> None:
+        """Give a document of ERPNext another name, but not to one that is hardly the same any more."""
+        if rows := [one for one in self.books.alive(entity) if len(one.edited) <= KNOWN_AGAIN[entity]]:
+            row = _one_of(rows, pick)
+            self.books.rename(entity, row, f"{row.id}{'ABC'[len(row.former) % 3]}")
 
     # Orders. ------------------------------------------------------------------------------------------------------
 

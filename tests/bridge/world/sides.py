@@ -444,6 +444,21 @@ class BooksForm(WorldForm):
         """Return its creation."""
         return row.created
 
+    def renamed(self, made: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+        """Return ids of what was made when each of these was that is not there any more."""
+
+        def effect(_fault: str = "") -> Mapping[str, Sequence[str]]:
+            rows = self.home.rows(self.entity)
+            there = [one for one in rows.values() if one.state != "deleted" and not one.hidden]
+            return {
+                id_: [one.id for one in there if one.created == moment]
+                for id_, moment in made.items()
+                if self.home.row(self.entity, id_) is None
+            }
+
+        # Histories in which nothing was ever renamed stay what they were before there were renames.
+        return self._call("renamed", effect) if self.home.renames else effect()
+
     def create(self, operation: Operation) -> Row:
         """Make a document; without our app an order is inserted first, and submitted by another request."""
         values = self.values(operation.fields)

@@ -222,6 +222,8 @@ def _store(context: Context, batch: Batch, alone: list[Key], found: Found) -> No
         for side, entity, id_ in sorted(found.named):
             transaction.inbox.add(side, [(entity, id_)], "referenced", now, eager=False)
         transaction.links.save(found.matched, now)
+        # What was to be made is there by itself: nothing of it is what a creation of ours was sent with.
+        transaction.operations.forget([one.id for one in found.matched])
         transaction.inbox.wake(
             [record_key(side, one.entity, one.on(side)) for one in found.matched for side in SideName], now
         )
