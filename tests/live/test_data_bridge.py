@@ -129,8 +129,8 @@ def _client(live: Live) -> Bridged:
     stack = load(live.stack)
     home = Home.from_environment(live.environment)
     for name, client in stack.clients.items():
-        shop, erp = client.components.get("wordpress"), client.components.get("erpnext")
-        if not (isinstance(shop, WordPress) and isinstance(erp, ERPNext) and stack.bridge):
+        shop, erp = client.components.wordpress, client.components.erpnext
+        if shop is None or erp is None or stack.bridge is None:
             continue
         if _shares(client) and shop.sandbox and erp.sandbox:
             resolver = SecretResolver(SealedStore(home.secrets_dir, home.key_file))
