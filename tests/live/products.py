@@ -98,7 +98,9 @@ foreach ( $in as $sku ) {
         WHERE p.post_type = 'product' AND p.post_status <> 'trash'", $sku ) );
     $product = count( $ids ) === 1 ? wc_get_product( $ids[0] ) : null;
     $told[ $sku ] = array( "count" => count( $ids ), "id" => $product ? $product->get_id() : 0,
-        "name" => $product ? $product->get_name() : "", "price" => $product ? $product->get_regular_price() : "",
+        "name" => $product ? $product->get_name() : "",
+        "description" => $product ? $product->get_description() : "",
+        "price" => $product ? $product->get_regular_price() : "",
         "status" => $product ? $product->get_status() : "", "managed" => $product && $product->get_manage_stock(),
         "stock" => $product ? $product->get_stock_quantity() : null );
 }
@@ -189,6 +191,14 @@ class Books:
         filters = [["item_code", "=", code], ["price_list", "=", self.price_list]]
         for row in self.site.documents("Item Price", filters=filters):
             self.site.update("Item Price", row["name"], {"price_list_rate": price})
+
+    def prices(self, codes: Sequence[str]) -> dict[str, list[float]]:
+        """Return every price of Items, by their codes, whatever the price list."""
+        found: dict[str, list[float]] = {code: [] for code in codes}
+        fields = ("item_code", "price_list_rate")
+        for row in self.site.documents("Item Price", fields=fields, filters=[["item_code", "in", list(codes)]]):
+            found[row["item_code"]].append(row["price_list_rate"])
+        return found
 
     def lines(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
         """Return the pieces of each Item in Sales Orders, by their names."""

@@ -94,10 +94,17 @@ class Bridged:
         return len(self.books.site.documents("Item", filters=filters, limit=len(skus) + 1)) == len(skus)
 
     def arrived(self, orders: list[int]) -> dict[int, dict[str, Any]]:
-        """Wait for the Sales Order of each order; there is exactly one."""
-        found = until(lambda: self._all(orders), PATIENCE, 0.5)
-        assert {len(one) for one in found.values()} == {1}
+        """Wait for the Sales Order of each order; there is exactly one, and no second comes."""
+        until(lambda: self._all(orders), PATIENCE, 0.5)
+        self.settle()
+        found = self.books.orders(self.client, orders)
+        assert {id_: len(one) for id_, one in found.items()} == dict.fromkeys(orders, 1)
         return {id_: one[0] for id_, one in found.items()}
+
+    def settle(self) -> None:
+        """Have everything worked off that is due, beside the worker."""
+        code, done = self.live.run("bridge", "run", "--client", self.client)
+        assert code == 0, done
 
     def _all(self, orders: list[int]) -> dict[int, list[dict[str, Any]]] | None:
         found = self.books.orders(self.client, orders)
@@ -114,15 +121,15 @@ def bridged(live: Live) -> Iterator[Bridged]:
     if found.answers("/health", None) == 200:
         pytest.skip("a worker runs already; these tests kill theirs")
     live.run("integrate", "data-bridge", "--client", found.client, "--auto")  # a worker finds nothing before
-    found.serve()
     try:
+        found.serve()
         code, done = live.run("integrate", "data-bridge", "--client", found.client, "--auto")
         assert code == 0, done
         yield found
     finally:
-        if fresh:
-            live.run("undo", "data-bridge", "--client", found.client, "--auto")
+        code, undone = live.run("undo", "data-bridge", "--client", found.client, "--auto") if fresh else (0, {})
         found.end()
+    assert code == 0, undone
 
 
 def _client(live: Live) -> Bridged:
@@ -194,6 +201,7 @@ def test_orders_arrive_once_and_to_the_cent_and_write_no_prices(bridged: Bridged
         assert f"{sales[id_]['total_taxes_and_charges']:.2f}" == meant["tax"]
         assert {code: count for code, count in pieces[sales[id_]["name"]].items() if code in skus} == meant["lines"]
     assert {one["price"] for one in bridged.shop.stored(codes).values()} == {"12.35"}
+    assert bridged.books.prices(codes) == {code: [12.35] for code in codes}
     assert bridged.books.site.call("frappe.client.get_count", {"doctype": "Email Queue"}) == queued
 
 
@@ -238,10 +246,14 @@ def test_edits_of_different_fields_on_both_sides_survive(bridged: Bridged):
     def survived() -> bool:
         there = bridged.books.site.documents("Item", fields=fields, filters=[["item_code", "in", list(skus)]])
         here = bridged.shop.stored(list(skus))
-        named = all(here[one["item_code"]]["name"] == f"From ERPNext {one['item_code']}" for one in there)
-        return named and all("From the shop" in str(one["description"]) for one in there)
+        names = {code: f"From ERPNext {code}" for code in skus}
+        named = {one["item_code"]: one["item_name"] for one in there} == names
+        named = named and {code: one["name"] for code, one in here.items()} == names
+        said = [one["description"] for one in (*there, *here.values())]
+        return named and all("From the shop" in str(one) for one in said)
 
     until(survived, PATIENCE, 1.0)
+    bridged.settle()
     assert survived(), "and stays so"
 
 
@@ -252,10 +264,13 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(bridged: Bridged):
     bridged.end()
     one = {"lines": [{"sku": next(iter(skus)), "quantity": 1}], "status": "processing"}
     placed = bridged.shop.order([{**one, "email": f"live-{bridged.run}-k{at}@example.com"} for at in range(MANY)])
+    killed_at = []
     for share in (0.1, 0.5, 0.8):
         bridged.serve()
         until(lambda: _count(bridged, placed) >= MANY * share, PATIENCE)  # noqa: B023 - asked at once
         bridged.end(signal.SIGKILL)
+        killed_at.append(_count(bridged, placed))
+    assert killed_at[0] < MANY, f"no kill came in between ({killed_at}): say more AGENCYSTACK_TEST_RECORDS"
     bridged.serve()
     bridged.arrived(placed)
     filters = [["customer_name", "like", f"%live-{bridged.run}-k%"]]
@@ -282,8 +297,9 @@ def test_orders_placed_while_everything_is_listed_arrive_once(bridged: Bridged):
     buying = threading.Thread(target=buy)
     buying.start()
     while buying.is_alive():
-        bridged.live.run("bridge", "backfill", "order", "--client", bridged.client, "--auto")
-        bridged.live.run("bridge", "run", "--client", bridged.client)
+        code, done = bridged.live.run("bridge", "backfill", "order", "--client", bridged.client, "--auto")
+        assert code == 0, done
+        bridged.settle()
     buying.join()
     assert len(placed) == MANY // 5 * 5
     bridged.arrived(placed)
