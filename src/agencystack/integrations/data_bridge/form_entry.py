@@ -54,6 +54,7 @@ class _Entry(Trip):
 
     def followed(self, wordpress: WordPress) -> Evidence:
         seen: dict[str, Any] = {}
+        missed = ""
         wordpress.fill_form(self._email, "A proof of AgencyStack, removed at once.")
         began = time.monotonic()
         id_ = self._id()
@@ -64,15 +65,14 @@ class _Entry(Trip):
             seen["there after s"] = round(time.monotonic() - began, 2)
             if self.bridge.context.entities[ENTITY].field("lead_status").direction.reaches(self.here):
                 self._answer(lead, name)
-                self.wait(lambda: self._status(id_) == STATUS, lambda: "the Lead's status did not come back")
+                lost = "the Lead's status did not come back"
+                self.wait(lambda: self._status(id_) == STATUS, lambda: f"{lost}: {self.why(id_)}")
                 seen["back"] = "status"
         except NotSeen as reason:
-            return Evidence(False, seen, str(reason))
+            missed = str(reason)
         finally:
             left = self._remove(id_)
-        if left:
-            return Evidence(False, seen, f"could not be removed again: {left}; delete it by hand")
-        return Evidence(True, seen | {"removed": "submission, Communication and Lead"})
+        return self.judged(seen, missed, left, "submission, Communication and Lead")
 
     def _id(self) -> str:
         from agencystack.bridge.sides.wordpress.records import Kind
@@ -88,7 +88,8 @@ class _Entry(Trip):
 
     def _answer(self, lead: str, communication: str) -> None:
         """Change the Lead as whoever looks after it would."""
-        self._save("update", "Lead", lead, {"status": STATUS})
+        if refused := self._save("update", "Lead", lead, {"status": STATUS}):
+            raise NotSeen(f"could not be changed in ERPNext: {refused}")
         self.bridge.hint(self.there, ENTITY, [communication], "proof")
 
     def _remove(self, id_: str) -> str:

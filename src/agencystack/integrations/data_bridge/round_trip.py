@@ -48,6 +48,7 @@ class _RoundTrip(Trip):
     def made(self) -> Evidence:
         swept = self._sweep()
         seen: dict[str, Any] = {"leftovers removed": swept} if swept else {}
+        missed = ""
         began = time.monotonic()
         id_ = self._create()
         try:
@@ -57,12 +58,10 @@ class _RoundTrip(Trip):
             self.wait(lambda: not self._different(id_, name), lambda: self._different(id_, name))
             seen |= self._back(id_, name)
         except NotSeen as reason:
-            return Evidence(False, seen, str(reason))
+            missed = str(reason)
         finally:
             left = self._remove(id_)
-        if left:
-            return Evidence(False, seen, f"could not be removed again: {left}; delete it by hand")
-        return Evidence(True, seen | {"removed": "both; ERPNext keeps its log of deletions"})
+        return self.judged(seen, missed, left, "both; ERPNext keeps its log of deletions")
 
     def _create(self) -> str:
         from agencystack.bridge.sides.wordpress.records import Kind, Write

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agencystack.bridge.serving.place import Place
+from agencystack.engine.integration import Evidence
 
 if TYPE_CHECKING:
     from agencystack.bridge.bridge import Bridge
@@ -78,6 +79,20 @@ class Trip:
         gone = Operation(token, self.entity, Action.RETIRE, id_, how=Deletion.DELETE)
         outcome = form.apply([gone])[token]
         return "" if outcome.result is Result.DONE else f"{id_}: {outcome.message}"
+
+    def judged(self, seen: Mapping[str, Any], missed: str, left: str, removed: str) -> Evidence:
+        """Say what a trip has shown; what could not be removed is named whatever else went wrong.
+
+        Args:
+            seen: on the way.
+            missed: what was not seen, empty where all was.
+            left: what is still there, and why; empty where nothing is.
+            removed: what is gone again.
+        """
+        if left:
+            left = f"could not be removed again: {left}; delete it by hand"
+            return Evidence(False, seen, "; ".join(filter(None, [missed, left])))
+        return Evidence(not missed, {**seen, "removed": removed}, missed)
 
     def token(self) -> str:
         """Return a new op token."""
