@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from agencystack.components.erpnext.site import FrappeSite
 from agencystack.stack.component import Exec
+from agencystack.stack.errors import Refused
 from agencystack.stack.execution import Executor
 
 T = TypeVar("T")
@@ -107,6 +108,27 @@ foreach ( $in as $sku ) {
 return $told;
 """
 
+_FORM = """
+$form = WPCF7_ContactForm::get_template( array( "title" => $in ) );
+$form->save();
+return $form->id();
+"""
+
+_FILL = """
+wp_set_current_user( 0 );
+$_SERVER["HTTP_USER_AGENT"] = "Mozilla/5.0";
+$_SERVER["REMOTE_ADDR"] = "127.0.0.1";
+$_POST = array( "your-name" => "Ada Lovelace", "your-email" => $in["email"], "your-subject" => "An offer",
+    "your-message" => $in["message"], "_wpcf7_unit_tag" => "wpcf7-f{$in["form"]}-o1" );
+return wpcf7_contact_form( $in["form"] )->submit()["status"];
+"""
+
+_ANSWERED = """
+global $wpdb;
+$asked = "SELECT status FROM {$wpdb->prefix}agencystack_submissions WHERE email = %s";
+return $wpdb->get_col( $wpdb->prepare( $asked, $in ) );
+"""
+
 
 class Shop:
     """A WooCommerce as its customers and its staff use it.
@@ -151,6 +173,25 @@ class Shop:
     def stored(self, skus: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what the database holds of products, by SKU: how many there are, and what they say."""
         told: dict[str, dict[str, Any]] = self.php(_STORED, list(skus))
+        return told
+
+    def has_forms(self) -> bool:
+        """Say whether people can fill in forms: Contact Form 7 is active."""
+        return bool(self.php('return class_exists( "WPCF7_ContactForm" );'))
+
+    def form(self, title: str) -> int:
+        """Make a contact form, and return its id."""
+        made: int = self.php(_FORM, title)
+        return made
+
+    def fill(self, form: int, email: str, message: str) -> None:
+        """Fill in a form as a visitor does; its own mail may go wrong."""
+        status = self.php(_FILL, {"form": form, "email": email, "message": message})
+        assert status in ("mail_sent", "mail_failed"), status
+
+    def answered(self, email: str) -> list[str]:
+        """Return what became of what somebody sent: the status of each submission."""
+        told: list[str] = self.php(_ANSWERED, email)
         return told
 
 
@@ -199,6 +240,28 @@ class Books:
         for row in self.site.documents("Item Price", fields=fields, filters=[["item_code", "in", list(codes)]]):
             found[row["item_code"]].append(row["price_list_rate"])
         return found
+
+    def has_leads(self) -> bool:
+        """Say whether there is the doctype Lead: ERPNext is installed with its module CRM."""
+        try:
+            self.site.documents("Lead", limit=1)
+        except Refused:
+            return False
+        return True
+
+    def leads(self, emails: Sequence[str]) -> dict[str, list[str]]:
+        """Return the Leads of people, by their e-mail addresses."""
+        found: dict[str, list[str]] = {email: [] for email in emails}
+        filters = [["email_id", "in", list(emails)]]
+        for row in self.site.documents("Lead", fields=("name", "email_id"), filters=filters):
+            found[row["email_id"]].append(row["name"])
+        return found
+
+    def messages(self, senders: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what people said, as it is kept with their Leads."""
+        fields = ("sender", "content", "reference_name")
+        filters: list[list[object]] = [["sender", "in", list(senders)], ["reference_doctype", "=", "Lead"]]
+        return self.site.documents("Communication", fields=fields, filters=filters)
 
     def lines(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
         """Return the pieces of each Item in Sales Orders, by their names."""

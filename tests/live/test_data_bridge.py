@@ -31,7 +31,7 @@ from agencystack.stack.paths import Home
 from agencystack.stack.products import ERPNext, WordPress
 from agencystack.stack.references import SecretResolver
 from agencystack.stack.sealed import SealedStore
-from agencystack.stack.sharing import Direction
+from agencystack.stack.sharing import Direction, SideName
 from tests.live.conftest import Live
 from tests.live.products import Books, Shop, until
 
@@ -50,6 +50,7 @@ class Bridged:
         url: where the bridge takes calls.
         shop: its WooCommerce.
         books: its ERPNext.
+        forms: which way form submissions go.
     """
 
     live: Live
@@ -57,6 +58,7 @@ class Bridged:
     url: str
     shop: Shop
     books: Books
+    forms: Direction
     run: str = field(default_factory=lambda: secrets.token_hex(3))
     worker: subprocess.Popen[bytes] | None = None
 
@@ -124,7 +126,7 @@ def bridged(live: Live) -> Iterator[Bridged]:
     try:
         found.serve()
         code, done = live.run("integrate", "data-bridge", "--client", found.client, "--auto")
-        assert code == 0, done
+        assert code == 0, [(one["status"], one["reason"]) for one in done["results"]]
         yield found
     finally:
         code, undone = live.run("undo", "data-bridge", "--client", found.client, "--auto") if fresh else (0, {})
@@ -139,10 +141,12 @@ def _client(live: Live) -> Bridged:
         shop, erp = client.components.wordpress, client.components.erpnext
         if shop is None or erp is None or stack.bridge is None:
             continue
-        if _shares(client) and shop.sandbox and erp.sandbox:
+        if client.data_bridge and _shares(client) and shop.sandbox and erp.sandbox:
+            forms = client.data_bridge.entities.get("submission")
             resolver = SecretResolver(SealedStore(home.secrets_dir, home.key_file))
             listen = f"http://{stack.bridge.listen}"
-            return Bridged(live, name, listen, _shop(name, shop), _books(name, client, erp, resolver))
+            sides = _shop(name, shop), _books(name, client, erp, resolver)
+            return Bridged(live, name, listen, *sides, forms.direction if forms else Direction.OFF)
     pytest.skip("no client shares products and orders between two components marked sandbox: true")
 
 
@@ -184,7 +188,7 @@ def test_orders_arrive_once_and_to_the_cent_and_write_no_prices(bridged: Bridged
     bridged.shop.sell(skus)
     until(lambda: bridged.items_of(skus), PATIENCE)
     codes = sorted(skus)
-    orders = [
+    orders: list[dict[str, Any]] = [
         {"lines": [{"sku": codes[0], "quantity": 3, "total": "10.00"}]},
         {"lines": [{"sku": codes[1], "quantity": 7, "total": "1.00"}]},
         {"lines": [{"sku": codes[2], "quantity": 1, "total": "10.00"}], "fee": "5.00"},
@@ -303,6 +307,35 @@ def test_orders_placed_while_everything_is_listed_arrive_once(bridged: Bridged):
     buying.join()
     assert len(placed) == MANY // 5 * 5
     bridged.arrived(placed)
+
+
+def test_forms_become_one_lead_a_person_and_its_status_comes_back(bridged: Bridged):
+    if lacking := _lacking_for_forms(bridged):
+        pytest.skip(f"NO LEADS HERE: {lacking}")
+    form = bridged.shop.form(f"Live {bridged.run}")
+    people = [f"live-{bridged.run}-f{at}@example.com" for at in range(MANY)]
+    queued = bridged.books.site.call("frappe.client.get_count", {"doctype": "Email Queue"})
+    for email in (*people, people[0]):
+        bridged.shop.fill(form, email, f"Offer for {email}")
+    until(lambda: len(bridged.books.messages(people)) > MANY, PATIENCE, 0.5)
+    bridged.settle()
+    leads = bridged.books.leads(people)
+    assert {email: len(one) for email, one in leads.items()} == dict.fromkeys(people, 1)
+    told = sorted((one["sender"], one["reference_name"]) for one in bridged.books.messages(people))
+    assert told == sorted((email, leads[email][0]) for email in (*people, people[0]))
+    assert all(f"Offer for {one['sender']}" in one["content"] for one in bridged.books.messages(people))
+    assert bridged.books.site.call("frappe.client.get_count", {"doctype": "Email Queue"}) == queued
+    if bridged.forms.reaches(SideName.WORDPRESS):
+        bridged.books.site.update("Lead", leads[people[0]][0], {"status": "Replied"})
+        until(lambda: bridged.shop.answered(people[0]) == ["Replied", "Replied"], PATIENCE, 0.5)
+
+
+def _lacking_for_forms(bridged: Bridged) -> str:
+    if not bridged.books.has_leads():
+        return "this ERPNext has no doctype Lead, its module CRM is not installed"
+    if not bridged.forms.reaches(SideName.ERPNEXT):
+        return f"{bridged.client} shares no form submissions"
+    return "" if bridged.shop.has_forms() else "this WordPress has no Contact Form 7"
 
 
 def test_a_call_that_is_not_signed_is_refused(bridged: Bridged):
