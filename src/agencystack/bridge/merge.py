@@ -149,7 +149,7 @@ def initial(entity: Entity, source: Observed, target: SideName) -> Fields:
 
 
 def _of_field(rule: Field, before: Agreed | None, now: Agreed, wordpress: Observed, erpnext: Observed) -> _Decision:
-    if _same(now.wordpress, now.erpnext):
+    if same(now.wordpress, now.erpnext):
         return _Decision(agreed=True)
     changed = _changed(before, now)
     if not changed:
@@ -176,7 +176,7 @@ def _joined(join: Join, before: Agreed | None, now: Agreed, owner: SideName) -> 
     if before is None:
         return join(None, now.wordpress, now.erpnext)
     known = before.on(owner)
-    wordpress, erpnext = (known if _same(now.on(side), before.on(side)) else now.on(side) for side in SideName)
+    wordpress, erpnext = (known if same(now.on(side), before.on(side)) else now.on(side) for side in SideName)
     return join(known, wordpress, erpnext)
 
 
@@ -184,7 +184,7 @@ def _changed(before: Agreed | None, now: Agreed) -> list[SideName]:
     """Return the sides whose value is another one than was agreed; without agreement those that have a value."""
     if before is None:
         return [side for side in SideName if now.on(side) is not None]
-    return [side for side in SideName if not _same(now.on(side), before.on(side))]
+    return [side for side in SideName if not same(now.on(side), before.on(side))]
 
 
 def _one_changed(rule: Field, before: Agreed | None, now: Agreed, side: SideName) -> _Decision:
@@ -209,15 +209,6 @@ def _both_changed(rule: Field, now: Agreed, seen: Mapping[SideName, Observed]) -
     return _put(rule, now, now.on(winner))
 
 
-def _same(one: Value, other: Value) -> bool:
-    """Tell whether two values are equal; most are text or nothing, and need no canonical form for that."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other
-    if one is None or other is None:
-        return one is other
-    return same(one, other)
-
-
 def _newer(seen: Mapping[SideName, Observed]) -> SideName | None:
     """Return the side that was changed later, where both tell when."""
     wordpress, erpnext = seen[SideName.WORDPRESS].modified, seen[SideName.ERPNEXT].modified
@@ -228,8 +219,8 @@ def _newer(seen: Mapping[SideName, Observed]) -> SideName | None:
 
 def _put(rule: Field, now: Agreed, value: Value) -> _Decision:
     """Return a decision for one value: whoever holds another one is told, where that may be."""
-    tell = {side: value for side in SideName if rule.direction.reaches(side) and not _same(now.on(side), value)}
-    return _Decision(tell=tell, agreed=not tell and _same(now.wordpress, now.erpnext))
+    tell = {side: value for side in SideName if rule.direction.reaches(side) and not same(now.on(side), value)}
+    return _Decision(tell=tell, agreed=not tell and same(now.wordpress, now.erpnext))
 
 
 def _as_said(rule: Field, now: Agreed, value: Value) -> _Decision:
@@ -266,6 +257,6 @@ def _edited(entity: Entity, base: Base, seen: Observed, side: SideName) -> bool:
         before, now = base.get(rule.name), seen.fields[rule.name]
         if before is None and now is not None:
             return True
-        if before is not None and not _same(now, before.on(side)):
+        if before is not None and not same(now, before.on(side)):
             return True
     return False

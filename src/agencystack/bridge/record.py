@@ -122,13 +122,18 @@ def decoded(value: object) -> Value:
     raise TypeError(f"{type(value).__name__} is no canonical value")
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def canonical(value: Value) -> str:
     """Return a value as text that is equal exactly where values are equal."""
-    return json.dumps(encoded(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _CANONICAL.encode(encoded(value))
 
 
 def same(one: Value, other: Value) -> bool:
     """Tell whether two values are equal; a list and a tuple of equal items are, True and 1 are not."""
+    if one is None or other is None or (isinstance(one, str) and isinstance(other, str)):
+        return one == other  # what most are, without their canonical form
     return canonical(one) == canonical(other)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agencystack.bridge.merge import Agreed, Base
-from agencystack.bridge.record import Fields, Value, canonical, decoded, encoded
+from agencystack.bridge.record import Fields, Value, canonical, decoded, encoded, same
 
 T = TypeVar("T")
 CHUNK = 400
@@ -93,4 +93,4 @@ def read_base(text: str) -> dict[str, Agreed]:
 
 def _forms(agreed: Agreed) -> list[object]:
     wordpress, erpnext = encoded(agreed.wordpress), encoded(agreed.erpnext)
-    return [wordpress] if canonical(agreed.wordpress) == canonical(agreed.erpnext) else [wordpress, erpnext]
+    return [wordpress] if same(agreed.wordpress, agreed.erpnext) else [wordpress, erpnext]

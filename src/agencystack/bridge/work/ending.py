@@ -116,14 +116,19 @@ class Ends:
         """
         if effect.intent.action is not Action.CREATE or outcome.result is not Result.DONE:
             return outcome
-        asked = effect.intent.fields
-        if outcome.observed is None or most_alike(outcome.observed.fields, (asked, *effect.earlier)) is not asked:
+        if outcome.observed is None or self._is_earlier(effect, outcome.observed):
             return replace(outcome, result=Result.UNKNOWN)
         id_ = outcome.observed.id
         if self._taken.get((effect.intent.side, key.entity.name, id_), key.name) != key.name:
             message = f"{effect.intent.side} answered with {id_}, which is linked to another record"
             return replace(outcome, result=Result.REFUSED, message=message, remedy="tell one of the two apart")
         return outcome
+
+    @staticmethod
+    def _is_earlier(effect: Effect, made: Observed) -> bool:
+        """Tell whether a record shows that an earlier request for the same made it."""
+        asked = effect.intent.fields
+        return bool(effect.earlier) and most_alike(made.fields, (asked, *effect.earlier)) is not asked
 
     def _outcome(self, key: Key, effect: Effect, outcome: Outcome) -> Again | None:
         """Note one outcome; returns when to look again, if that is what it means."""
