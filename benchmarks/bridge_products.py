@@ -141,7 +141,8 @@ class Product:
 
 
 def _writes(request: httpx.Request) -> bool:
-    return request.method != "GET" and ("/api/resource/" in request.url.path or "/wc/v3/" in request.url.path)
+    writing = ("/api/resource/", "/wc/v3/", "client.insert_many")
+    return request.method != "GET" and any(part in request.url.path for part in writing)
 
 
 class Pair:

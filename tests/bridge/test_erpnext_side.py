@@ -357,6 +357,95 @@ def test_waiting_as_long_as_asked() -> None:
     assert verdict(Answer(429, {}, after=7.0)).after == 7.0
 
 
+# Making all at once. --------------------------------------------------------------------------------------------------
+
+MANY = "/api/method/frappe.client.insert_many"
+
+
+def product(code: str = "SKU-7", price_list: str = "Standard Selling", **values: Any) -> Group:
+    price = {"item_code": Made("main"), "price_list": price_list, "price_list_rate": 9.5}
+    return Group(
+        T1,
+        (
+            Step("insert", "Item", values={"item_code": code, "item_group": "Products", **values}, called="main"),
+            Step("insert", "Item Price", values=price, called="price"),
+        ),
+    )
+
+
+@pytest.fixture
+def asked(plain: Site) -> list[str]:
+    """What is asked by POST beside lists."""
+    paths: list[str] = []
+
+    def note(method: str, path: str) -> None:
+        if method == "POST" and not path.endswith("get_list"):
+            paths.append(path)
+
+    plain.misbehaving(note)
+    return paths
+
+
+def test_what_names_one_another_by_names_we_know_is_made_in_one_request(plain: Site, asked: list[str]) -> None:
+    saved = plain.rest().save([product()])[T1]
+
+    assert (saved.result, saved.name) == (Result.DONE, "SKU-7")
+    assert asked == [MANY]
+    assert [one["item_code"] for one in plain.held("Item Price", price_list_rate=9.5)] == ["SKU-7"]
+    assert plain.rest().find("Item", [T1]) == {T1: "SKU-7"}
+    again = plain.rest().save([product()])[T1]
+    assert (again.result, again.name) == (Result.DONE, "SKU-7")
+    assert asked == [MANY], "the second run finds all of it by the tokens"
+
+
+def test_of_what_is_refused_together_each_is_tried_by_itself(plain: Site, asked: list[str]) -> None:
+    saved = plain.rest().save([product(price_list="Nowhere")])[T1]
+
+    assert saved.result is Result.REFUSED
+    assert (saved.step, "Nowhere" in saved.message) == ("insert Item Price", True)
+    assert asked[:2] == [MANY, "/api/resource/Item"]
+    assert [one["name"] for one in plain.held("Item", item_code="SKU-7")] == ["SKU-7"]
+    assert plain.rest().save([product()])[T1].result is Result.DONE, "only the price is left to be made"
+    assert len(plain.held("Item", item_code="SKU-7")) == len(plain.held("Item Price", item_code="SKU-7")) == 1
+
+
+@pytest.mark.parametrize(("trouble", "result"), [("broken after", Result.DONE), ("unreachable", Result.LATER)])
+def test_a_lost_answer_about_all_of_it_is_looked_up(plain: Site, trouble: str, result: Result) -> None:
+    times = iter([trouble])
+    plain.misbehaving(lambda _method, path: next(times, None) if path == MANY else None)
+
+    first = plain.rest().save([product()])[T1]
+
+    assert first.result is result
+    assert plain.rest().save([product()])[T1].result is Result.DONE
+    assert len(plain.held("Item", item_code="SKU-7")) == len(plain.held("Item Price", item_code="SKU-7")) == 1
+
+
+class PricedForm(ItemForm):
+    def fields(self, native: Native) -> Fields:
+        return {"name": native.document["item_name"]}
+
+    def steps(self, operation: Operation, native: Native | None) -> Sequence[Step]:
+        return product(item_name=operation.fields["name"]).steps
+
+
+@pytest.mark.parametrize("meddled", [False, True])
+def test_who_saves_what_was_just_made_is_noticed(plain: Site, meddled: bool) -> None:
+    made: list[str] = []
+
+    def meddle(method: str, path: str) -> None:
+        if path == MANY:
+            made.append("SKU-7")
+        elif method == "GET" and made and meddled:
+            plain.change("Item", made.pop(), {"item_name": "Theirs"})
+
+    plain.misbehaving(meddle)
+    outcome = PricedForm(plain.rest()).apply([Operation(T1, "product", Action.CREATE, fields={"name": "Ours"})])[T1]
+
+    assert outcome.result is Result.DONE
+    assert (outcome.observed is None) is meddled
+
+
 # The form. ------------------------------------------------------------------------------------------------------------
 
 

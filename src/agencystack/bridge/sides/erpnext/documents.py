@@ -91,6 +91,8 @@ class Saved:
         step: which step it was said to: ``insert Customer``.
         after: seconds to wait, for ``LATER``.
         modified: of the main document when the group was done; empty where that is not known.
+        untouched: it was made by the group and not changed since: its creation is its ``modified``, until somebody
+            saves it (contract/erpnext, 04_item.json).
     """
 
     token: str
@@ -101,6 +103,7 @@ class Saved:
     step: str = ""
     after: float = 0.0
     modified: str = ""
+    untouched: bool = False
 
 
 class Documents(Protocol):

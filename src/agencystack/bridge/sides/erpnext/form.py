@@ -243,9 +243,10 @@ class ErpNextForm(ABC):
         """
         gone = self.observed(operation.id, None) if operation.action is Action.RETIRE else None
         seen = after.get(saved.name or operation.id, gone)
-        if seen is None or not saved.modified or not seen.version:
+        modified = saved.modified or (seen.created if seen is not None and saved.untouched else "")
+        if seen is None or not modified or not seen.version:
             return seen
-        return seen if seen.version.partition("|")[0] == saved.modified else None
+        return seen if seen.version.partition("|")[0] == modified else None
 
 
 def _utc(document: Document) -> datetime | None:
