@@ -34,9 +34,16 @@ class Shop:
         self._good()
         self.it.run()
         self.it.run_later()
+        self._who_was_first()
         self._changes_after()
         self.it.run()
         self.it.run_later()
+
+    def _who_was_first(self) -> None:
+        """Call the one of two that came across the first: their requests go side by side."""
+        if not self.across("product", "first of two"):
+            ids = self.id
+            ids["first of two"], ids["second of two"] = ids["second of two"], ids["first of two"]
 
     def said(self, what: str, entity: str = "") -> str:
         """Return all that a person is told about a record: what is wrong, and what to do."""
