@@ -58,7 +58,7 @@ def backfill(
 
 
 def _patiently(context: Context, step: Callable[[], Progress]) -> Progress:
-    """Take a step; where as much was written as may be for now, wait until it may go on."""
+    """Take a step; where the client's limit of writes is reached, first wait until there is room."""
     while not (progress := step()).looked_at and context.sharing.writes_per_minute is not None:
         with context.store.reading(context.pairing) as transaction:
             full = full_until(context, transaction)
